@@ -1,0 +1,56 @@
+/*
+ * pgtypes - the source's own types, made to exist on the destination
+ *
+ * Columns keep their real types, so before a table is created every enum,
+ * domain, composite and range it uses must be there under the same qualified
+ * name, and the extensions whose types it uses. pgtypes_copy() walks from the
+ * columns to all types they are made of and creates what is missing, schemas
+ * included, in one transaction of the destination (or in the caller's, when
+ * one is open). Several mirrors may do so at once: an advisory lock orders them.
+ *
+ * What exists already is kept: same name and kind are demanded, missing enum
+ * labels are added in place, a composite must have the same attributes.
+ * Collations of the user's own are not copied; where the destination lacks one
+ * the type is created without it.
+ *
+ * Errors: ERR_CONFIG naming type and column, with the next step, for what
+ * cannot be made; else as pgconn.h.
+ */
+#ifndef PEERD_CONN_PGTYPES_H
+#define PEERD_CONN_PGTYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "protos/worker.pb-c.h"
+
+struct err;
+struct pgconn;
+
+bool	pgtypes_copy(struct pgconn *src, struct pgconn *dst, PeerdWorker__MirrorTable *const *tables,
+	    size_t ntables, struct err *err);
+
+/* The same for one column that was added to a table. */
+bool	pgtypes_copy_column(struct pgconn *src, struct pgconn *dst,
+	    const PeerdWorker__MirrorTable *table, const PeerdWorker__Column *column,
+	    struct err *err);
+
+/* Whether the database has a collation of this name ("pg_catalog.\"C\"") for its encoding. */
+bool	pgtypes_has_collation(struct pgconn *c, const char *qualified, bool *yes_r, struct err *err);
+
+/* CREATE SCHEMA unless it exists; looking first, for it may exist and we lack the right to create. */
+bool	pgtypes_make_schema(struct pgconn *c, const char *schema, struct err *err);
+
+/*
+ * A transaction on c that is the caller's if one is open, else our own:
+ * begin takes the lock that orders peerd's DDL on a destination; end commits
+ * our own if ok, rolls it back if not, and passes ok on.
+ */
+struct pgtypes_txn {
+	struct pgconn *c;
+	bool own;
+};
+bool	pgtypes_txn_begin(struct pgtypes_txn *txn, struct pgconn *c, struct err *err);
+bool	pgtypes_txn_end(struct pgtypes_txn *txn, bool ok, struct err *err);
+
+#endif
