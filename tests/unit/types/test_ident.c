@@ -15,7 +15,7 @@ static const struct {
 	{ "public.\"say \"\"hi\"\"\"", "public", "say \"hi\"", "public.say \"hi\"" },
 	{ "public.\"\"\"x\"", "public", "\"x", NULL },
 	{ "public.two words", "public", "two words", NULL },
-	{ "sch\xc3\xa9ma.t\xc3\xa4belle", "sch\xc3\xa9ma", "t\xc3\xa4belle", NULL },
+	{ "schéma.täbelle", "schéma", "täbelle", NULL },
 	{ "s.a\"b", "s", "a\"b", NULL },
 };
 
