@@ -1,0 +1,281 @@
+/*
+ * bench_postgres - peerd against native logical replication, Postgres to Postgres
+ *
+ * Two throwaway servers, one set of prepared backlogs, the sides in turn. What
+ * the figures mean and how to read them: docs/benchmarks.md.
+ */
+#include <getopt.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/report_int.h"
+#include "tests/bench/side.h"
+#include "tests/bench/workload.h"
+#include "tests/harness/cluster.h"
+#include "tests/harness/daemon.h"
+#include "tests/harness/fail.h"
+#include "tests/harness/janitor.h"
+#include "tests/harness/sql.h"
+
+#define SETTINGS                      \
+	"fsync = on\n"                \
+	"full_page_writes = on\n"     \
+	"shared_buffers = '1GB'\n"    \
+	"max_wal_size = '8GB'\n"      \
+	"max_worker_processes = 20\n" \
+	"wal_retrieve_retry_interval = '100ms'\n"
+
+static const char usage[] =
+    "usage: scripts/bench [--only LIST] [--sides LIST] [--rounds N] [--scale F] [--output FILE]\n"
+    "\n"
+    "  --only    what to measure: snapshot, cdc, latency, or names of cases (all)\n"
+    "  --sides   native, peerd, drain (all)\n"
+    "  --rounds  how often (3)\n"
+    "  --scale   size of the data, 1 being the full run (BENCH_SCALE, else 1)\n"
+    "  --output  the JSON file (build/bench.json)\n"
+    "\n"
+    "cases:";
+
+static void __attribute__((noreturn)) print_usage(FILE *to)
+{
+	fputs(usage, to);
+	for (size_t i = 0; i < workload_count; i++)
+		fprintf(to, " %s", workloads[i].name);
+	fputc('\n', to);
+	exit(to == stdout ? 0 : 2);
+}
+
+const char *
+side_name(enum side s)
+{
+	static const char *const names[] = {
+		[SIDE_NATIVE] = "native",
+		[SIDE_PEERD] = "peerd",
+		[SIDE_DRAIN] = "drain",
+	};
+
+	return names[s];
+}
+
+void
+bench_say(const char *fmt, ...)
+{
+	static usec_t began;
+	usec_t now = clock_mono_us();
+	va_list ap;
+
+	if (began == 0)
+		began = now;
+	va_start(ap, fmt);
+	fprintf(
+	    stderr, "%4lld s  %s\n", (long long)((now - began) / USEC_PER_SEC), text_v(fmt, ap));
+	va_end(ap);
+}
+
+/* In a connection string a value is quoted by ' and its ' and \ by \. */
+char *
+bench_conninfo(const struct cluster *c, const char *database)
+{
+	char quoted[2 * sizeof(CLUSTER_PASSWORD)];
+	size_t n = 0;
+
+	for (const char *p = CLUSTER_PASSWORD; *p != '\0'; p++) {
+		if (*p == '\'' || *p == '\\')
+			quoted[n++] = '\\';
+		quoted[n++] = *p;
+	}
+	return text("host=127.0.0.1 port=%d user=%s password='%.*s' dbname=%s", c->port,
+	    CLUSTER_USER, (int)n, quoted, database);
+}
+
+static void
+want_kind(enum kind kind)
+{
+	for (size_t i = 0; i < workload_count; i++)
+		workloads[i].wanted |= workloads[i].kind == kind;
+}
+
+static void
+want(const char *list)
+{
+	static const char *const kinds[] = { "snapshot", "cdc", "latency" };
+	char *rest = text("%s", list), *name;
+
+	while ((name = strsep(&rest, ",")) != NULL) {
+		struct workload *w = workload_find(name);
+		bool known = w != NULL;
+
+		if (w != NULL)
+			w->wanted = true;
+		for (int k = 0; k < 3; k++)
+			if (strcmp(name, kinds[k]) == 0) {
+				want_kind(k);
+				known = true;
+			}
+		if (!known)
+			print_usage(stderr);
+	}
+}
+
+static void
+take_sides(struct bench *b, const char *list)
+{
+	char *rest = text("%s", list), *name;
+
+	while ((name = strsep(&rest, ",")) != NULL) {
+		int s = 0;
+
+		while (s < SIDE_COUNT && strcmp(name, side_name(s)) != 0)
+			s++;
+		if (s == SIDE_COUNT)
+			print_usage(stderr);
+		b->with[s] = true;
+	}
+}
+
+static int
+rounds_of(const char *s)
+{
+	struct err err;
+	uint64_t n;
+
+	if (!str_to_u64(s, 1, ROUNDS_MAX, &n, &err))
+		print_usage(stderr);
+	return (int)n;
+}
+
+static double
+scale_of(const char *s)
+{
+	char *end;
+	double scale = strtod(s, &end);
+
+	if (*s == '\0' || *end != '\0' || !(scale > 0 && scale <= 100))
+		print_usage(stderr);
+	return scale;
+}
+
+static void
+take_options(struct bench *b, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "only", required_argument, NULL, 'n' },
+		{ "sides", required_argument, NULL, 's' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "scale", required_argument, NULL, 'x' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *only = "snapshot,cdc,latency", *sides = "native,peerd,drain";
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (c) {
+		case 'n':
+			only = optarg;
+			break;
+		case 's':
+			sides = optarg;
+			break;
+		case 'r':
+			b->rounds = rounds_of(optarg);
+			break;
+		case 'x':
+			b->scale = scale_of(optarg);
+			break;
+		case 'o':
+			b->output = optarg;
+			break;
+		default:
+			print_usage(c == 'h' ? stdout : stderr);
+		}
+	if (optind != argc)
+		print_usage(stderr);
+	want(only);
+	take_sides(b, sides);
+}
+
+static void
+open_all(struct bench *b)
+{
+	PGconn *conn;
+
+	bench_say("starting two Postgres servers");
+	b->source = cluster_new("source", SETTINGS);
+	b->destination = cluster_new("destination", SETTINGS);
+	workload_prepare_source(b);
+	b->src = cluster_connect(b->source, SOURCE_DB);
+	for (size_t i = 0; i < workload_count; i++)
+		if (workloads[i].wanted)
+			workload_prepare(b, &workloads[i]);
+	conn = cluster_connect(b->destination, "postgres");
+	sql_exec(conn, "CREATE DATABASE " TARGET_DB);
+	sql_close(&conn);
+	if (b->with[SIDE_PEERD])
+		side_peerd_open(b);
+	b->meter = meter_new(cluster_pid(b->source), cluster_pid(b->destination),
+	    b->daemon != NULL ? b->daemon->pid : 0);
+	b->report = report_new();
+}
+
+static void
+close_all(struct bench *b)
+{
+	report_free(&b->report);
+	meter_free(&b->meter);
+	side_peerd_close(b);
+	sql_close(&b->src);
+	cluster_free(&b->destination);
+	cluster_free(&b->source);
+}
+
+static void
+measure_one(const struct bench *b, struct workload *w, enum side side, int round)
+{
+	struct measure m;
+
+	if (!b->with[side] || !measure_applies(w, side))
+		return;
+	m = measure_run(b, w, side);
+	report_add(b->report, b, w, side, round, &m);
+}
+
+/* The side that goes first changes every round. */
+static void
+measure_all(const struct bench *b)
+{
+	for (int round = 1; round <= b->rounds; round++)
+		for (size_t i = 0; i < workload_count; i++) {
+			struct workload *w = &workloads[i];
+			enum side first = round % 2 == 1 ? SIDE_NATIVE : SIDE_PEERD;
+
+			if (!w->wanted)
+				continue;
+			measure_one(b, w, first, round);
+			measure_one(b, w, first == SIDE_NATIVE ? SIDE_PEERD : SIDE_NATIVE, round);
+			measure_one(b, w, SIDE_DRAIN, round);
+		}
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *scale = getenv("BENCH_SCALE");
+	struct bench b = { .rounds = 3, .output = "build/bench.json" };
+
+	b.scale = scale != NULL && *scale != '\0' ? scale_of(scale) : 1;
+	take_options(&b, argc, argv);
+	janitor_start();
+	open_all(&b);
+	bench_say("measuring");
+	measure_all(&b);
+	report_print(b.report, &b);
+	report_write(b.report, &b);
+	bench_say("done; the figures are in %s", b.output);
+	close_all(&b);
+	return 0;
+}
