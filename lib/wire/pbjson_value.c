@@ -3,7 +3,6 @@
  */
 #include "lib/wire/pbjson_int.h"
 
-#include <float.h>
 #include <math.h>
 
 #include <openssl/evp.h>
@@ -118,7 +117,7 @@ read_double_text(const char *text, double *d_r)
 
 static bool
 read_number(const struct pbjson_reader *r, const struct pbjson_path *path, const cJSON *item,
-    double max, double *d_r)
+    double *d_r)
 {
 	double d = item->valuedouble;
 
@@ -130,8 +129,6 @@ read_number(const struct pbjson_reader *r, const struct pbjson_path *path, const
 	} else if (!isfinite(d)) {
 		return pbjson_fail(r, path, "the number is out of range");
 	}
-	if (isfinite(d) && fabs(d) > max)
-		return pbjson_fail(r, path, "the number is out of range");
 	*d_r = d;
 	return true;
 }
@@ -140,7 +137,7 @@ static bool
 read_double(const struct pbjson_reader *r, const struct pbjson_path *path,
     const ProtobufCFieldDescriptor *f, const cJSON *item, union pbvalue *v_r)
 {
-	return read_number(r, path, item, DBL_MAX, &v_r->d);
+	return read_number(r, path, item, &v_r->d);
 }
 
 static bool
@@ -149,9 +146,11 @@ read_float(const struct pbjson_reader *r, const struct pbjson_path *path,
 {
 	double d;
 
-	if (!read_number(r, path, item, FLT_MAX, &d))
+	if (!read_number(r, path, item, &d))
 		return false;
 	v_r->f = (float)d;
+	if (isfinite(d) && !isfinite(v_r->f))
+		return pbjson_fail(r, path, "the number is out of range");
 	return true;
 }
 
