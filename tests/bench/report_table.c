@@ -24,6 +24,15 @@ plain(struct spread s)
 	return s.greatest <= 0 ? text("-") : text("%.2f", s.median);
 }
 
+/* Memory is judged by the worst round. */
+static char *
+peak_of(const struct report *r, const struct workload *w)
+{
+	double peak = spread_of(r, w, SIDE_PEERD, FIGURE_worker_peak_mib).greatest;
+
+	return peak > 0 ? text("%.0f", peak) : text("-");
+}
+
 static char *
 thousands(int64_t n)
 {
@@ -73,8 +82,7 @@ print_cpu(const struct report *r)
 		    plain(spread_of(r, w, SIDE_PEERD, FIGURE_source_cpu)),
 		    plain(spread_of(r, w, SIDE_PEERD, FIGURE_destination_cpu)),
 		    plain(spread_of(r, w, SIDE_PEERD, FIGURE_worker_cpu)),
-		    plain(spread_of(r, w, SIDE_PEERD, FIGURE_machine_cpu)),
-		    plain(spread_of(r, w, SIDE_PEERD, FIGURE_worker_peak_mib)),
+		    plain(spread_of(r, w, SIDE_PEERD, FIGURE_machine_cpu)), peak_of(r, w),
 		    plain(spread_of(r, w, SIDE_DRAIN, FIGURE_source_cpu)),
 		    plain(spread_of(r, w, SIDE_DRAIN, FIGURE_worker_cpu)));
 	}
