@@ -4,9 +4,11 @@
  *	{"code": 3, "message": "...", "hint": "...", "details": [...]}
  *
  * code is the gRPC number; hint is left out when empty. details holds a
- * google.rpc ErrorInfo for err->reason and, where the reason is about named
- * things, a PreconditionFailure with a violation for each. Calls that tell
- * more (status FAILED, currentFlowState) pass it as extra.
+ * google.rpc.ErrorInfo for err->reason and, for the names the reason is about,
+ * a PreconditionFailure with one violation each. Where a reason's metadata is
+ * a name too (the publication that lacks tables), it is the first subject.
+ *
+ * The status to send is err_http_status(err->code), unless HTTP knows better.
  */
 #ifndef PEERD_CONTROL_HTTP_ERROR_H
 #define PEERD_CONTROL_HTTP_ERROR_H
@@ -14,20 +16,14 @@
 struct buf;
 struct err;
 
-/* Members put beside the message; NULL and -1 leave them out. */
+/* Members some calls put beside the message. */
 struct http_error_extra {
-	const char *status;		/* "status" */
-	int mirror_state;		/* "currentFlowState", enum FlowStatus */
+	const char *status;		/* "status"; NULL: none */
+	int mirror_state;		/* "currentFlowState", enum FlowStatus; -1: none */
 };
 
-#define HTTP_ERROR_NO_EXTRA	{ .mirror_state = -1 }
-
-/* extra may be NULL. The status to send is err_http_status(err->code). */
+/* extra may be NULL. */
 void	http_error_print(const struct err *err, const struct http_error_extra *extra,
-	    struct buf *out);
-
-/* For answers HTTP has and the table of errors has not (403, 405, 429, 431). */
-int	http_error_grpc_code(int http_status, const struct err *err);
-void	http_error_print_status(int http_status, const struct err *err, struct buf *out);
+    struct buf *out);
 
 #endif

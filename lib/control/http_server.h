@@ -21,9 +21,9 @@
  * ones wait in the kernel's queue. TCP and the Unix socket count apart, so
  * peerctl gets in when strangers fill the port.
  *
- * Stopping: http_server_quiesce() closes listeners and idle connections and
- * lets requests under way end; http_server_free() closes everything. The
- * process must ignore SIGPIPE.
+ * Stopping: http_server_quiesce() closes listeners and all connections without
+ * a request, lets requests under way end, and tells when none is left;
+ * http_server_free() closes everything. The process must ignore SIGPIPE.
  */
 #ifndef PEERD_CONTROL_HTTP_SERVER_H
 #define PEERD_CONTROL_HTTP_SERVER_H
@@ -89,8 +89,8 @@ uint16_t http_server_port(const struct http_server *s);
 /* Every TCP address listened on is the machine's own. */
 bool	http_server_is_loopback(const struct http_server *s);
 
-void	http_server_quiesce(struct http_server *s);
-unsigned http_server_busy(const struct http_server *s);		/* requests under way */
+/* on_quiet may be NULL; it is called from the event loop, once. */
+void	http_server_quiesce(struct http_server *s, void (*on_quiet)(void *arg), void *arg);
 void	http_server_free(struct http_server **s);
 
 /* ---- in handlers */

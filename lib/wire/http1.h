@@ -83,6 +83,7 @@ bool	http1_query_each(struct arena *a, const char *query, http1_param_fn *fn, vo
 
 struct http1_chunks {
 	int state;
+	bool cr;			/* the last byte was a CR */
 	uint64_t left;			/* bytes of the chunk still to come */
 	unsigned digits;		/* of its size, so far */
 	size_t extra;			/* bytes of extensions and trailers, which are dropped */

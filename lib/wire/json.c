@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
@@ -242,4 +243,30 @@ json_parse(const char *text, size_t n, cJSON **tree_r, struct err *err)
 	}
 	*tree_r = tree;
 	return true;
+}
+
+cJSON *
+json_text(const char *s)
+{
+	size_t n = strlen(s), step;
+	struct buf clean;
+	cJSON *item;
+
+	if (str_utf8_valid(s, n))
+		return cJSON_CreateString(s);
+	buf_init(&clean, n);
+	for (size_t i = 0; i < n; i += step) {
+		for (step = 1; step <= 4 && i + step <= n; step++)
+			if (str_utf8_valid(s + i, step))
+				break;
+		if (step > 4 || i + step > n) {
+			step = 1;
+			buf_char(&clean, '?');
+		} else {
+			buf_add(&clean, s + i, step);
+		}
+	}
+	item = cJSON_CreateString(buf_str(&clean));
+	buf_done(&clean);
+	return item;
 }

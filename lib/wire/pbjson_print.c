@@ -95,39 +95,12 @@ print_enum(const ProtobufCFieldDescriptor *f, const void *at, unsigned flags)
 	return value != NULL ? cJSON_CreateString(value->name) : cJSON_CreateNumber(v);
 }
 
-/* A server's message need not be UTF-8; JSON must. */
-static cJSON *
-print_text(const char *s)
-{
-	size_t n = strlen(s), step;
-	struct buf clean;
-	cJSON *item;
-
-	if (str_utf8_valid(s, n))
-		return cJSON_CreateString(s);
-	buf_init(&clean, n);
-	for (size_t i = 0; i < n; i += step) {
-		for (step = 1; step <= 4 && i + step <= n; step++)
-			if (str_utf8_valid(s + i, step))
-				break;
-		if (step > 4 || i + step > n) {
-			step = 1;
-			buf_char(&clean, '?');
-		} else {
-			buf_add(&clean, s + i, step);
-		}
-	}
-	item = cJSON_CreateString(buf_str(&clean));
-	buf_done(&clean);
-	return item;
-}
-
 static cJSON *
 print_string(const ProtobufCFieldDescriptor *f, const void *at, unsigned flags)
 {
 	const char *s = *(char *const *)at;
 
-	return print_text(s != NULL ? s : "");
+	return json_text(s != NULL ? s : "");
 }
 
 static cJSON *
