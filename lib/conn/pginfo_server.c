@@ -18,8 +18,7 @@ static const char server_query[] =
     "   AND pg_has_role(m.oid, 'MEMBER')),"
     " has_database_privilege(current_database(), 'CREATE'), pg_is_in_recovery(),"
     " current_setting('hot_standby_feedback') = 'on',"
-    " current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_activity"
-    "  WHERE backend_type = 'walsender'),"
+    " current_setting('max_wal_senders'), (SELECT count(*) FROM pg_stat_replication),"
     " current_setting('max_replication_slots'), (SELECT count(*) FROM pg_replication_slots),"
     " version()"
     " FROM pg_roles r WHERE r.rolname = current_user";
