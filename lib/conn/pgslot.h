@@ -48,6 +48,7 @@ bool	pgslot_publication_drop(struct pgconn *c, const char *publication, struct e
 struct pgslot_state {
 	bool exists;
 	bool temporary;
+	bool here;		/* of the database the connection is to */
 	bool lost;		/* the server removed WAL it needs: of no use any more */
 	int active_pid;		/* its reader on the server, 0 for none */
 	lsn_t confirmed;	/* changes committed before this are never sent again */
@@ -65,12 +66,11 @@ struct pgslot_point {
 bool	pgslot_read(struct pgconn *c, const char *slot, struct pgslot_state *st_r, struct err *err);
 
 /*
- * Whether an existing slot can carry a mirror of the database c is connected
- * to; ERR_CONFIG with the next step if not. A slot in use by another reader is
- * no hindrance: that may be our own, not yet noticed dead by the server.
+ * Whether an existing slot can carry a mirror of this database; ERR_CONFIG with
+ * the next step if not. A slot in use by another reader is no hindrance: that
+ * may be our own, not yet noticed dead by the server.
  */
-bool	pgslot_usable(struct pgconn *c, const char *slot, const struct pgslot_state *st,
-	    struct err *err);
+bool	pgslot_usable(const char *slot, const struct pgslot_state *st, struct err *err);
 
 /* With a snapshot: repl is a PGCONN_REPLICATION, and the snapshot lives until its next command. */
 bool	pgslot_create_exported(struct pgconn *repl, const char *slot, struct pgslot_point *point_r,

@@ -5,8 +5,7 @@
  * domain, composite and range it uses must be there under the same qualified
  * name, and the extensions whose types it uses. pgtypes_copy() walks from the
  * columns to all types they are made of and creates what is missing, schemas
- * included, in one transaction of the destination (or in the caller's, when
- * one is open). Several mirrors may do so at once: an advisory lock orders them.
+ * included, in one transaction of the destination (pgtxn.h). Several mirrors may do so at once: an advisory lock orders them.
  *
  * What exists already is kept: same name and kind are demanded, missing enum
  * labels are added in place, a composite must have the same attributes.
@@ -40,17 +39,5 @@ bool	pgtypes_has_collation(struct pgconn *c, const char *qualified, bool *yes_r,
 
 /* CREATE SCHEMA unless it exists; looking first, for it may exist and we lack the right to create. */
 bool	pgtypes_make_schema(struct pgconn *c, const char *schema, struct err *err);
-
-/*
- * A transaction on c that is the caller's if one is open, else our own:
- * begin takes the lock that orders peerd's DDL on a destination; end commits
- * our own if ok, rolls it back if not, and passes ok on.
- */
-struct pgtypes_txn {
-	struct pgconn *c;
-	bool own;
-};
-bool	pgtypes_txn_begin(struct pgtypes_txn *txn, struct pgconn *c, struct err *err);
-bool	pgtypes_txn_end(struct pgtypes_txn *txn, bool ok, struct err *err);
 
 #endif
