@@ -20,7 +20,6 @@
 
 #include "protos/worker.pb-c.h"
 
-struct arena;
 struct err;
 struct pgconn;
 
@@ -29,9 +28,9 @@ struct setup {
 	const PeerdWorker__Config *config;
 	struct pgconn *src;
 	struct pgconn *dst;
-	struct arena *arena;		/* of the mirror: holds what done_r points to */
 };
 
-bool	setup_run(const struct setup *s, PeerdWorker__SetupDone *done_r, struct err *err);
+/* done_r: malloc'd; protobuf_c_message_free_unpacked() when done with. */
+bool	setup_run(const struct setup *s, PeerdWorker__SetupDone **done_r, struct err *err);
 
 #endif
