@@ -34,7 +34,8 @@ struct check {
 	const PeerdbPeers__PostgresConfig *destination;
 	struct pgconn *src;
 	struct pgconn *dst;
-	bool again;		/* setup is repeated: a slot of the default name may be our own */
+	bool again;		/* setup may be repeated: a slot of the default name may be our own,
+				 * and so may be rows in the destination tables */
 };
 
 /* The configuration by itself; ck->mirror is all it looks at. */

@@ -125,7 +125,7 @@ check_empty(const struct check *ck, const char *sql_name, struct err *err)
 	PGresult *res;
 	bool full;
 
-	if (!ck->mirror->do_initial_snapshot || ck->mirror->resync)
+	if (!ck->mirror->do_initial_snapshot || ck->mirror->resync || ck->again)
 		return true;
 	buf_init(&sql, CHECK_TEXT_MAX);
 	buf_printf(&sql, "SELECT EXISTS (SELECT FROM %s)", sql_name);
