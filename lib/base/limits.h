@@ -12,6 +12,9 @@
 /* One HTTP request body. A mirror of 10,000 tables is under 2 MiB of JSON. */
 #define HTTP_BODY_MAX		(8 * MIB)
 
+/* One HTTP reply: a worker's largest answer (IPC_FRAME_MAX) grows when written as JSON. */
+#define HTTP_REPLY_MAX		(64 * MIB)
+
 /* One frame between daemon and worker: a mirror's configuration or a probe's reply. */
 #define IPC_FRAME_MAX		(16 * MIB)
 

@@ -2,10 +2,10 @@
 
 #include <arpa/inet.h>
 #include <openssl/evp.h>
-#include <uthash.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/control/uthash.h"
 
 #define ADDRESS_MAX	64
 #define GUESSERS_MAX	4096

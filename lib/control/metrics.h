@@ -11,6 +11,8 @@
 #ifndef PEERD_CONTROL_METRICS_H
 #define PEERD_CONTROL_METRICS_H
 
+#include <stdint.h>
+
 struct buf;
 struct http_server;
 struct metrics;
@@ -29,7 +31,6 @@ struct service;
 	X(HTTP_REQUESTS, counter, "peerd_http_requests_total", "HTTP answers by status")         \
 	X(HTTP_CONNECTIONS, gauge, "peerd_http_connections", "Open HTTP connections")            \
 	X(PEERS, gauge, "peerd_peers", "Peers in the catalog")                                   \
-	X(MIRRORS, gauge, "peerd_mirrors", "Mirrors in the catalog by state")                    \
 	X(MIRROR_STATE, gauge, "peerd_mirror_state", "1 for the state the mirror is in")         \
 	X(MIRROR_TROUBLE, gauge, "peerd_mirror_in_trouble",                                      \
 	    "1 while an error is retried or the mirror has failed")                              \
@@ -59,6 +60,7 @@ enum metric {
 
 typedef void metrics_source_fn(struct metrics *m, void *arg);
 
+/* Knows one source from the start: the process itself. */
 struct metrics_registry *metrics_registry_new(void);
 void	metrics_registry_free(struct metrics_registry **r);
 void	metrics_registry_add(struct metrics_registry *r, metrics_source_fn *source, void *arg);
@@ -73,7 +75,13 @@ void	metrics_add(struct metrics *m, enum metric id, double value, ...)
 
 /* ---- sources */
 
-metrics_source_fn metrics_of_process;		/* arg: NULL */
+/* When the process started, by both clocks. */
+struct metrics_start {
+	int64_t mono_us;
+	int64_t wall_us;
+};
+
+metrics_source_fn metrics_of_process;		/* arg: const struct metrics_start */
 metrics_source_fn metrics_of_service;		/* arg: struct service */
 metrics_source_fn metrics_of_http;		/* arg: struct http_server */
 
