@@ -144,6 +144,8 @@ cluster_free(struct cluster **c)
 	if (*c == NULL)
 		return;
 	cluster_stop(*c, CLUSTER_IMMEDIATE);
+	tmp_remove((*c)->data);
+	tmp_remove((*c)->sockets);
 	MEM_FREE(*c);
 }
 

@@ -18,7 +18,7 @@ test_fail(const char *fmt, ...)
 	words = text_v(fmt, ap);
 	va_end(ap);
 	if (test_under_check)
-		ck_abort_msg("%s", words);
+		ck_abort_msg("%.4000s", words);
 	fprintf(stderr, "%s\n", words);
 	exit(1);
 }

@@ -66,11 +66,17 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 	return 0;
 }
 
+void
+tmp_remove(const char *path)
+{
+	nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+}
+
 static void
 remove_directories(bool keep_logs)
 {
 	kept = keep_logs ? logs : NULL;
-	nftw(root, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+	tmp_remove(root);
 	if (keep_logs)
 		fprintf(stderr, "logs are kept in %s\n", logs);
 }

@@ -19,6 +19,7 @@
 void janitor_start(void);
 pid_t janitor_pid(void);
 
+void tmp_remove(const char *path); /* with all that is in it */
 char *tmp_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *log_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -7,13 +7,23 @@
 #include "tests/harness/fail.h"
 #include "tests/harness/poll.h"
 
+static char *
+printed(cJSON *json)
+{
+	char *words = cJSON_PrintUnformatted(json);
+	char *copy = text("%s", words);
+
+	cJSON_free(words);
+	cJSON_Delete(json);
+	return copy;
+}
+
 char *
 peer_body(const char *name, const struct cluster *c, const char *database, const char *host)
 {
 	cJSON *body = cJSON_CreateObject();
 	cJSON *peer = cJSON_AddObjectToObject(body, "peer");
 	cJSON *config;
-	char *printed, *copy;
 
 	cJSON_AddStringToObject(peer, "name", name);
 	cJSON_AddNumberToObject(peer, "type", 3);
@@ -23,11 +33,7 @@ peer_body(const char *name, const struct cluster *c, const char *database, const
 	cJSON_AddStringToObject(config, "user", CLUSTER_USER);
 	cJSON_AddStringToObject(config, "password", CLUSTER_PASSWORD);
 	cJSON_AddStringToObject(config, "database", database);
-	printed = cJSON_PrintUnformatted(body);
-	copy = text("%s", printed);
-	cJSON_free(printed);
-	cJSON_Delete(body);
-	return copy;
+	return printed(body);
 }
 
 void
@@ -36,7 +42,17 @@ peer_create(const char *name, const struct cluster *c, const char *database)
 	api_expect(200, api_post("/peers/create", peer_body(name, c, database, NULL)));
 }
 
-/* One "a" or "a:b" of the list as a JSON object; returns where the next begins. */
+char *
+mapping(const char *source, const char *destination)
+{
+	cJSON *one = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(one, "source_table_identifier", source);
+	cJSON_AddStringToObject(one, "destination_table_identifier", destination);
+	return printed(one);
+}
+
+/* One "a" or "a:b" of the list; returns where the next begins. */
 static const char *
 add_mapping(struct buf *b, const char *at)
 {
@@ -46,10 +62,7 @@ add_mapping(struct buf *b, const char *at)
 
 	if (colon != NULL)
 		*colon = '\0';
-	buf_printf(b,
-	    "%s{\"source_table_identifier\": \"%s\", "
-	    "\"destination_table_identifier\": \"%s\"}",
-	    b->n > 1 ? ", " : "", one, colon != NULL ? colon + 1 : one);
+	buf_printf(b, "%s%s", b->n > 1 ? ", " : "", mapping(one, colon != NULL ? colon + 1 : one));
 	at += n;
 	return *at == ',' ? at + 1 : at;
 }
@@ -109,14 +122,16 @@ mirror_state(const char *name)
 }
 
 char *
-mirror_error(const char *name)
+mirror_errors(const char *name)
 {
 	const struct reply *r = api_post("/mirrors/logs",
-	    json("{'flow_job_name': '%s', 'level': 'error', 'num_per_page': 1}", name));
+	    json("{'flow_job_name': '%s', 'level': 'error', 'num_per_page': 20}", name));
+	const cJSON *one;
+	char *all = text("%s", "");
 
-	if (json_at(r->json, "errors.0") == NULL)
-		return text("%s", "");
-	return json_text(r->json, "errors.0.errorMessage");
+	cJSON_ArrayForEach(one, json_at(api_expect(200, r)->json, "errors"))
+	    all = text("%s%s%s", all, *all != '\0' ? "; " : "", json_text(one, "errorMessage"));
+	return all;
 }
 
 void
@@ -127,7 +142,7 @@ mirror_wait(const char *name, const char *state)
 	if (!poll_until(MIRROR_WAIT_MS, strcmp(last = mirror_state(name), state) == 0 ||
 					    (strcmp(last, "STATUS_FAILED") == 0)) ||
 	    strcmp(last, state) != 0)
-		test_fail("mirror %s is %s, not %s: %s", name, last, state, mirror_error(name));
+		test_fail("mirror %s is %s, not %s: %s", name, last, state, mirror_errors(name));
 }
 
 static void

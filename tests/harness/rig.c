@@ -26,31 +26,40 @@ rig_clusters_done(void)
 	cluster_free(&rig.destination);
 }
 
-static PGconn *
-fresh_database(const struct cluster *c)
+static void
+make_fresh_database(const struct cluster *c)
 {
 	PGconn *conn;
 
 	cluster_wipe(c);
 	conn = cluster_connect(c, "postgres");
-	sql_exec(conn, "CREATE DATABASE app STRATEGY file_copy");
+	sql_exec(conn, "CREATE DATABASE app");
 	sql_close(&conn);
-	conn = cluster_connect(c, "app");
+}
+
+static PGconn *
+connect_to_app(const struct cluster *c)
+{
+	PGconn *conn = cluster_connect(c, "app");
+
 	sql_exec(conn, "SET statement_timeout = '120s'");
 	return conn;
 }
 
+/* What the parent process opened stays open for it; ours are new. */
 void
-rig_init_databases(void)
+rig_reconnect(void)
 {
-	rig.s = fresh_database(rig.source);
-	rig.d = fresh_database(rig.destination);
+	rig.s = connect_to_app(rig.source);
+	rig.d = connect_to_app(rig.destination);
 }
 
 void
 rig_init(void)
 {
-	rig_init_databases();
+	make_fresh_database(rig.source);
+	make_fresh_database(rig.destination);
+	rig_reconnect();
 	rig.daemon = daemon_new("peerd");
 	api_use(rig.daemon);
 	peer_create("src", rig.source, "app");

@@ -30,8 +30,8 @@ void rig_clusters_done(void);
 void rig_init(void);
 void rig_done(void);
 
-/* Only the databases and connections, no daemon. */
-void rig_init_databases(void);
+/* For a test that runs in a process forked from the one that made the rig. */
+void rig_reconnect(void);
 
 /* Fail unless source and destination hold no trace of the mirror NAME. */
 void rig_expect_no_trace(const char *name);
