@@ -61,6 +61,7 @@ struct rpc_call {
 	const char *status_name;
 	rpc_done_fn *done;			/* NULL: abandoned */
 	void *done_arg;
+	bool *completed;			/* rpc_begin()'s own, while it runs */
 };
 
 /*

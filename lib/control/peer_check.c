@@ -1,0 +1,141 @@
+#include "lib/control/peer_check.h"
+
+#include "lib/base/err.h"
+#include "lib/base/limits.h"
+#include "lib/wire/pbutil.h"
+
+#define PORT_MAX	65535
+
+/* DBType, the member of Peer.config that goes with it, and its name in JSON */
+struct peer_kind {
+	int type;
+	int config_case;
+	const char *field;
+	bool served;		/* in this version */
+};
+
+static const struct peer_kind peer_kinds[] = {
+	{ PEERDB_PEERS__DBTYPE__POSTGRES, PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG,
+	    "postgres_config", true },
+	{ PEERDB_PEERS__DBTYPE__CLICKHOUSE, PEERDB_PEERS__PEER__CONFIG_CLICKHOUSE_CONFIG,
+	    "clickhouse_config", false },
+	{ PEERDB_PEERS__DBTYPE__KAFKA, PEERDB_PEERS__PEER__CONFIG_KAFKA_CONFIG, "kafka_config",
+	    false },
+};
+
+static const struct peer_kind *
+peer_kind_find(int type)
+{
+	for (size_t i = 0; i < sizeof(peer_kinds) / sizeof(peer_kinds[0]); i++)
+		if (peer_kinds[i].type == type)
+			return &peer_kinds[i];
+	return NULL;
+}
+
+const char *
+peer_type_name(int type)
+{
+	const ProtobufCEnumValue *v =
+	    protobuf_c_enum_descriptor_get_value(&peerdb_peers__dbtype__descriptor, type);
+
+	return v != NULL ? v->name : "unknown type";
+}
+
+bool
+name_check(const char *name, const char *what, struct err *err)
+{
+	size_t n = strlen(name);
+
+	if (n == 0)
+		return err_set(err, ERR_INVALID, "%s is required", what);
+	if (n > IDENT_MAX)
+		return err_set(err, ERR_INVALID, "%s is longer than %d bytes", what, IDENT_MAX);
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == n &&
+	    strchr("0123456789", name[0]) == NULL)
+		return true;
+	err_set(err, ERR_INVALID, "%s \"%s\" is not valid", what, name);
+	return err_hint(err, "use lower-case letters, digits and underscores, not beginning with a "
+			     "digit");
+}
+
+bool
+peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err)
+{
+	const struct peer_kind *kind = peer_kind_find((int)peer->type);
+
+	if (kind != NULL && kind->served)
+		return true;
+	if (kind != NULL) {
+		err_set(err, ERR_UNIMPLEMENTED, "peers of type %s are not available in this version "
+						"of peerd", peer_type_name((int)peer->type));
+		return err_hint(err, "POSTGRES is");
+	}
+	err_set(err, ERR_UNIMPLEMENTED, "peers of type %s are not supported",
+	    peer_type_name((int)peer->type));
+	return err_hint(err, "the types that work are POSTGRES, CLICKHOUSE and KAFKA");
+}
+
+static void
+note_placeholder(char **secret, void *arg)
+{
+	if (strcmp(*secret, PB_REDACTED) == 0)
+		*(bool *)arg = true;
+}
+
+/* A peer as `info` shows it, sent back as a new one, has lost its secrets. */
+static bool
+check_placeholders(const PeerdbPeers__Peer *peer, struct err *err)
+{
+	PeerdbPeers__Peer *copy = (PeerdbPeers__Peer *)pb_copy(&peer->base);
+	bool found = false;
+
+	pb_secrets(&copy->base, note_placeholder, &found);
+	peerdb_peers__peer__free_unpacked(copy, NULL);
+	if (!found)
+		return true;
+	err_set(err, ERR_INVALID, "a secret of peer \"%s\" is only the placeholder \"%s\"",
+	    peer->name, PB_REDACTED);
+	return err_hint(err, "send the secret itself");
+}
+
+static bool
+check_postgres(const PeerdbPeers__PostgresConfig *pg, struct err *err)
+{
+	bool whole = pg->connection_string != NULL && pg->connection_string[0] != '\0';
+
+	if (pg->host[0] == '\0' && !whole && pg->n_options == 0) {
+		err_set(err, ERR_INVALID, "postgres_config.host is required");
+		return err_hint(err, "give host, or a whole connection_string");
+	}
+	if (pg->port > PORT_MAX)
+		return err_set(err, ERR_INVALID, "postgres_config.port %u is not a port", pg->port);
+	if (pg->ssh_config != NULL)
+		return err_set(err, ERR_UNIMPLEMENTED,
+		    "postgres_config.ssh_config is not available in this version of peerd");
+	if (pg->auth_type != PEERDB_PEERS__POSTGRES_AUTH_TYPE__POSTGRES_PASSWORD ||
+	    pg->aws_auth != NULL)
+		return err_set(err, ERR_UNIMPLEMENTED,
+		    "IAM authentication is not available in this version of peerd");
+	return true;
+}
+
+bool
+peer_check(const PeerdbPeers__Peer *peer, struct err *err)
+{
+	const struct peer_kind *kind = peer_kind_find((int)peer->type);
+
+	if (!name_check(peer->name, "peer name", err))
+		return false;
+	if (!peer->has_type) {
+		err_set(err, ERR_INVALID, "peer type is required");
+		return err_hint(err, "one of POSTGRES, CLICKHOUSE, KAFKA");
+	}
+	if (!peer_check_serves(peer, err))
+		return false;
+	if ((int)peer->config_case != kind->config_case) {
+		err_set(err, ERR_INVALID, "peer \"%s\" of type %s has no %s", peer->name,
+		    peer_type_name(kind->type), kind->field);
+		return err_hint(err, "give its connection in %s", kind->field);
+	}
+	return check_postgres(peer->postgres_config, err) && check_placeholders(peer, err);
+}
