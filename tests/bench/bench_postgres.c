@@ -246,19 +246,17 @@ measure_one(const struct bench *b, struct workload *w, enum side side, int round
 
 /* The side that goes first changes every round. */
 static void
-measure_all(const struct bench *b)
+measure_round(const struct bench *b, int round)
 {
-	for (int round = 1; round <= b->rounds; round++)
-		for (size_t i = 0; i < workload_count; i++) {
-			struct workload *w = &workloads[i];
-			enum side first = round % 2 == 1 ? SIDE_NATIVE : SIDE_PEERD;
+	enum side first = round % 2 == 1 ? SIDE_NATIVE : SIDE_PEERD;
 
-			if (!w->wanted)
-				continue;
-			measure_one(b, w, first, round);
-			measure_one(b, w, first == SIDE_NATIVE ? SIDE_PEERD : SIDE_NATIVE, round);
-			measure_one(b, w, SIDE_DRAIN, round);
-		}
+	for (struct workload *w = workloads; w < workloads + workload_count; w++) {
+		if (!w->wanted)
+			continue;
+		measure_one(b, w, first, round);
+		measure_one(b, w, first == SIDE_NATIVE ? SIDE_PEERD : SIDE_NATIVE, round);
+		measure_one(b, w, SIDE_DRAIN, round);
+	}
 }
 
 int
@@ -272,9 +270,11 @@ main(int argc, char **argv)
 	janitor_start();
 	open_all(&b);
 	bench_say("measuring");
-	measure_all(&b);
+	for (int round = 1; round <= b.rounds; round++) {
+		measure_round(&b, round);
+		report_write(b.report, &b); /* what a later failure must not lose */
+	}
 	report_print(b.report, &b);
-	report_write(b.report, &b);
 	bench_say("done; the figures are in %s", b.output);
 	close_all(&b);
 	return 0;

@@ -58,7 +58,7 @@ peerd_copied(const struct bench *b, PGconn *target)
 	const char *state = mirror_state(MIRROR);
 
 	if (strcmp(state, "STATUS_FAILED") == 0)
-		test_fail("the mirror failed: %s", mirror_error(MIRROR));
+		test_fail("the mirror failed: %s", mirror_errors(MIRROR));
 	return strcmp(state, "STATUS_RUNNING") == 0;
 }
 
@@ -80,7 +80,7 @@ peerd_stop(const struct bench *b)
 static char *
 peerd_trouble(const struct bench *b)
 {
-	return text("the mirror is %s: %s (log: %s)", mirror_state(MIRROR), mirror_error(MIRROR),
+	return text("the mirror is %s: %s (log: %s)", mirror_state(MIRROR), mirror_errors(MIRROR),
 	    b->daemon->log);
 }
 
