@@ -61,7 +61,7 @@ struct err;
 
 struct catalog_options {
 	const char *dir;	/* the state directory; made when missing */
-	const char *keys;	/* PEERD_CATALOG_KEY, or NULL: DIR/catalog.key, made on first start */
+	const char *keys;	/* PEERD_CATALOG_KEY; NULL: DIR/catalog.key, made when new */
 	int64_t batches_kept;	/* per mirror; 0: the default */
 	int64_t logs_kept;	/* per mirror, roughly; 0: the default */
 };
@@ -115,7 +115,7 @@ enum catalog_wanted {
 struct catalog_mirror_state {
 	enum catalog_wanted wanted;
 	int32_t status;			/* what is */
-	int32_t phase;			/* SETUP, SNAPSHOT or RUNNING: where to go on when resumed */
+	int32_t phase;			/* SETUP, SNAPSHOT, RUNNING: where to go on from */
 	bool drop_stats;		/* with WANT_DROPPED: forget batches, counts and logs too */
 	bool skip_destination_drop;	/* with WANT_DROPPED */
 	int32_t error_code;		/* enum err_code; 0: none */
@@ -129,7 +129,7 @@ struct catalog_mirror {
 	const char *source;		/* peer names */
 	const char *destination;
 	struct slice config;		/* packed peerdb_flow.FlowConnectionConfigs */
-	struct slice tables;		/* packed peerd_worker.SetupDone; empty before SETUP is done */
+	struct slice tables;		/* packed peerd_worker.SetupDone; empty before that */
 	struct catalog_mirror_state state;
 	uint64_t generation;		/* of the worker started last */
 	uint64_t next_batch_id;		/* one past the last stored */
@@ -238,7 +238,7 @@ typedef void catalog_load_fn(void *arg, const struct err *err, const char *snaps
 typedef void catalog_partitions_fn(void *arg, const struct err *err,
 	    const struct catalog_partition *rows, size_t n);
 
-/* At once. Another snapshot_id than the stored one wipes the ledger; the same one changes nothing. */
+/* At once. Another snapshot_id than the stored one wipes the ledger, the same changes nothing. */
 void	catalog_load_plan(struct catalog *c, const char *mirror, const char *snapshot_id,
 	    const struct catalog_load_table *tables, size_t n, catalog_done_fn *done, void *arg);
 
@@ -291,16 +291,17 @@ typedef void catalog_batches_fn(void *arg, const struct err *err,
 typedef void catalog_counts_fn(void *arg, const struct err *err,
 	    const struct catalog_counts *rows, size_t n);
 
-/* Grouped. Stores the batch, adds its counts and moves the checkpoint; all of it nothing when known. */
+/* Grouped. Stores the batch, adds its counts, moves the checkpoint; nothing when it is known. */
 void	catalog_batch_add(struct catalog *c, const char *mirror, const struct catalog_batch *b,
 	    const struct catalog_counts *counts, size_t n, catalog_done_fn *done, void *arg);
 
 /* Of the batches kept; older ones live on in the counts and totals. */
-void	catalog_batches_list(struct catalog *c, const char *mirror, const struct catalog_range *range,
-	    catalog_batches_fn *fn, void *arg);
+void	catalog_batches_list(struct catalog *c, const char *mirror,
+	    const struct catalog_range *range, catalog_batches_fn *fn, void *arg);
 
 /* Since the mirror was created, by destination table, ordered by name. */
-void	catalog_counts_list(struct catalog *c, const char *mirror, catalog_counts_fn *fn, void *arg);
+void	catalog_counts_list(struct catalog *c, const char *mirror, catalog_counts_fn *fn,
+	    void *arg);
 
 struct catalog_totals {
 	int64_t batches;		/* ever, not only those kept */
@@ -337,7 +338,7 @@ typedef void catalog_logs_fn(void *arg, const struct err *err, const struct cata
 /* Grouped. id is not looked at. */
 void	catalog_log_add(struct catalog *c, const struct catalog_log *l, catalog_done_fn *done,
 	    void *arg);
-void	catalog_logs_list(struct catalog *c, const struct catalog_log_filter *f, catalog_logs_fn *fn,
-	    void *arg);
+void	catalog_logs_list(struct catalog *c, const struct catalog_log_filter *f,
+	    catalog_logs_fn *fn, void *arg);
 
 #endif

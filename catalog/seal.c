@@ -13,8 +13,8 @@
 #define TAG_BYTES	16
 #define KEY_BASE64	44	/* 32 bytes: 43 digits and one '=' */
 
-#define KEY_HINT	"PEERD_CATALOG_KEY takes base64 of 32 bytes, or id:base64, comma separated; " \
-			"make a key with: openssl rand -base64 32"
+#define KEY_HINT	"PEERD_CATALOG_KEY takes base64 of 32 bytes, or id:base64, comma " \
+			"separated; make a key with: openssl rand -base64 32"
 
 /* ---- keys */
 
@@ -64,7 +64,8 @@ key_parse(const char *text, size_t n, struct seal_key *k, struct err *err)
 
 	if (colon != NULL && !key_id_valid(text, id_len)) {
 		err_set(err, ERR_CONFIG, "a catalog key has a malformed id");
-		return err_hint(err, "an id is 1 to %d letters, digits, '_', '.' or '-'", SEAL_ID_MAX);
+		return err_hint(err, "an id is 1 to %d letters, digits, '_', '.' or '-'",
+		    SEAL_ID_MAX);
 	}
 	if (!key_decode(base64, (size_t)(text + n - base64), k->key)) {
 		err_set(err, ERR_CONFIG, "a catalog key is not base64 of %d bytes", SEAL_KEY_BYTES);
@@ -98,7 +99,8 @@ ring_push(struct seal_ring *ring, const struct seal_key *k, struct err *err)
 	if (same != NULL && memcmp(same->key, k->key, sizeof(k->key)) == 0)
 		return true;
 	if (same != NULL)
-		return err_set(err, ERR_CONFIG, "two different catalog keys have the id \"%s\"", k->id);
+		return err_set(err, ERR_CONFIG, "two different catalog keys have the id \"%s\"",
+		    k->id);
 	if (ring->n == SEAL_KEYS_MAX)
 		return err_set(err, ERR_CONFIG, "more than %d catalog keys", SEAL_KEYS_MAX);
 	ring->keys[ring->n++] = *k;
@@ -143,7 +145,7 @@ seal_key_make(char text_r[SEAL_KEY_TEXT_MAX], struct err *err)
 	uint8_t key[SEAL_KEY_BYTES];
 
 	if (RAND_bytes(key, sizeof(key)) != 1)
-		return err_set(err, ERR_TRANSIENT, "the system gave no random bytes for a catalog key");
+		return err_set(err, ERR_TRANSIENT, "the system gave no random bytes");
 	EVP_EncodeBlock((uint8_t *)text_r, key, sizeof(key));
 	mem_wipe(key, sizeof(key));
 	return true;
@@ -227,18 +229,20 @@ seal_open(const struct seal_ring *ring, const char *table, const char *row,
 	uint8_t *plain;
 
 	if (k == NULL) {
-		err_set(err, ERR_CONFIG, "the catalog key \"%s\", which sealed %s \"%s\", was not given",
-		    sealed->key_id, table, row);
+		err_set(err, ERR_CONFIG,
+		    "the catalog key \"%s\", which sealed %s \"%s\", was not given", sealed->key_id, table, row);
 		return err_hint(err, "add it to PEERD_CATALOG_KEY behind the current one, or put "
 		    "the file catalog.key of this directory back");
 	}
 	if (sealed->blob.n < overhead)
-		return err_set(err, ERR_DATA, "the sealed value of %s \"%s\" is damaged", table, row);
+		return err_set(err, ERR_DATA, "the sealed value of %s \"%s\" is damaged", table,
+		    row);
 	plain = arena_alloc(a, sealed->blob.n - overhead + 1);
 	if (!cipher_open(k, table, row, sealed->blob, plain)) {
-		err_set(err, ERR_DATA, "the sealed value of %s \"%s\" does not open with key \"%s\"",
-		    table, row, k->id);
-		return err_hint(err, "the value was damaged, or another key of that name sealed it");
+		err_set(err, ERR_DATA,
+		    "the sealed value of %s \"%s\" does not open with key \"%s\"", table, row, k->id);
+		return err_hint(err,
+		    "the value was damaged, or another key of that name sealed it");
 	}
 	*plain_r = slice_of(plain, sealed->blob.n - overhead);
 	return true;

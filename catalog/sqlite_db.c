@@ -36,7 +36,8 @@ dir_make(const char *dir, struct err *err)
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return true;
 	err_set(err, ERR_CONFIG, "could not make the state directory \"%s\": %m", dir);
-	return err_hint(err, "make it, owned by the user peerd runs as, or give another --state-dir");
+	return err_hint(err,
+	    "make it, owned by the user peerd runs as, or give another --state-dir");
 }
 
 /* One peerd at a time: the lock goes with the process, however that ends. */

@@ -151,8 +151,8 @@ tags_replace(struct catalog *c, const char *mirror, const struct catalog_tag *ta
 }
 
 void
-catalog_tags_replace(struct catalog *c, const char *mirror, const struct catalog_tag *tags, size_t n,
-    catalog_done_fn *done, void *arg)
+catalog_tags_replace(struct catalog *c, const char *mirror, const struct catalog_tag *tags,
+    size_t n, catalog_done_fn *done, void *arg)
 {
 	struct err err = ERR_INIT;
 	bool ok = write_begin(c, &err) && tags_replace(c, mirror, tags, n, &err);

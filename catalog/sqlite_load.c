@@ -113,8 +113,8 @@ load_partition(struct catalog *c, const char *mirror, const char *snapshot_id,
 	if (!load_is(c, mirror, snapshot_id, &same, err))
 		return false;
 	if (!same)
-		return err_set(err, ERR_NOT_FOUND, "snapshot \"%s\" of mirror \"%s\" is not the current one",
-		    snapshot_id, mirror);
+		return err_set(err, ERR_NOT_FOUND,
+		    "snapshot \"%s\" of mirror \"%s\" is not the current one", snapshot_id, mirror);
 	stmt_text(&s, mirror);
 	stmt_int(&s, p->table);
 	stmt_int(&s, p->partition);

@@ -246,7 +246,8 @@ catalog_mirror_set_state(struct catalog *c, const char *name,
 static bool
 mirror_set_generation(struct catalog *c, const char *name, uint64_t generation, struct err *err)
 {
-	struct stmt get = stmt_for(c, Q_MIRROR_GENERATION_GET), set = stmt_for(c, Q_MIRROR_GENERATION);
+	struct stmt get = stmt_for(c, Q_MIRROR_GENERATION_GET);
+	struct stmt set = stmt_for(c, Q_MIRROR_GENERATION);
 	int64_t stored;
 
 	stmt_text(&get, name);

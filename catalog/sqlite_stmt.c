@@ -15,8 +15,8 @@ struct sqlite_says {
 static const struct sqlite_says says[] = {
 	{ SQLITE_CONSTRAINT_UNIQUE, ERR_EXISTS, "it exists already", "" },
 	{ SQLITE_CONSTRAINT_PRIMARYKEY, ERR_EXISTS, "it exists already", "" },
-	{ SQLITE_CONSTRAINT_FOREIGNKEY, ERR_IN_USE, "something it refers to is missing, or refers to it",
-	    "" },
+	{ SQLITE_CONSTRAINT_FOREIGNKEY, ERR_IN_USE,
+	    "something it refers to is missing, or refers to it", "" },
 	{ SQLITE_FULL, ERR_TRANSIENT, "could not write the catalog",
 	    "free space in the file system of the state directory" },
 	{ SQLITE_IOERR, ERR_TRANSIENT, "could not read or write the catalog",

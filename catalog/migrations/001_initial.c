@@ -157,7 +157,8 @@ const char catalog_migration_001[] =
 
 	"CREATE VIEW v_mirrors AS"
 	"	SELECT m.id, m.name, m.source, m.destination,"
-	"	CASE m.wanted WHEN 1 THEN 'running' WHEN 2 THEN 'paused' ELSE 'dropped' END AS wanted, "
+	"	CASE m.wanted WHEN 1 THEN 'running' WHEN 2 THEN 'paused' ELSE 'dropped' END"
+	"	    AS wanted, "
 		STATUS(m.status) " AS status, " STATUS(m.phase) " AS phase,"
 	"	m.error, m.error_hint AS hint, " LSN(m.checkpoint) " AS checkpoint, m.generation,"
 	"	coalesce(b.batches, 0) AS batches, coalesce(b.rows, 0) AS batch_rows, "
@@ -185,14 +186,15 @@ const char catalog_migration_001[] =
 	"	GROUP BY t.mirror, t.table_index;"
 
 	"CREATE VIEW v_snapshot_partitions AS"
-	"	SELECT p.mirror, s.snapshot_id, p.table_index, t.source, t.destination, p.partition,"
-	"	p.range, p.rows, p.bytes, " TIME(p.start_us) " AS started_at, "
+	"	SELECT p.mirror, s.snapshot_id, p.table_index, t.source, t.destination,"
+	"	p.partition, p.range, p.rows, p.bytes, " TIME(p.start_us) " AS started_at, "
 		TIME(p.end_us) " AS ended_at"
 	"	FROM snapshot_partitions p JOIN snapshots s ON s.mirror = p.mirror"
 	"	JOIN snapshot_tables t ON t.mirror = p.mirror AND t.table_index = p.table_index;"
 
 	"CREATE VIEW v_batches AS"
-	"	SELECT mirror, batch_id, " LSN(start_lsn) " AS start_lsn, " LSN(end_lsn) " AS end_lsn,"
+	"	SELECT mirror, batch_id, " LSN(start_lsn) " AS start_lsn, "
+		LSN(end_lsn) " AS end_lsn,"
 	"	rows, " TIME(start_us) " AS started_at, " TIME(end_us) " AS ended_at"
 	"	FROM cdc_batches;"
 

@@ -227,8 +227,8 @@ END_TEST
 
 START_TEST(views_show_names_times_and_positions)
 {
-	struct catalog_batch b = { .batch_id = 1, .start_lsn = 0x1600000010, .end_lsn = 0x16FFFFFFFF,
-	    .rows = 3, .start_us = 1700000000123456, .end_us = 0 };
+	struct catalog_batch b = { .batch_id = 1, .start_lsn = 0x1600000010,
+	    .end_lsn = 0x16FFFFFFFF, .rows = 3, .start_us = 1700000000123456, .end_us = 0 };
 
 	catalog_batch_add(cat, "m", &b, NULL, 0, NULL, NULL);
 	ck_assert(catalog_flush(cat, &err));

@@ -39,7 +39,7 @@ plan(const char *snapshot_id)
 	struct catalog_load_table tables[] = {
 		{ .index = 0, .source = "public.a", .destination = "copy.a", .partitions_total = 2,
 		    .rows_estimated = 1000 },
-		{ .index = 1, .source = "public.b", .destination = "copy.b", .partitions_total = 0 },
+		{ .index = 1, .source = "public.b", .destination = "copy.b" },
 	};
 
 	catalog_load_plan(cat, "m", snapshot_id, tables, 2, on_done, NULL);

@@ -369,7 +369,8 @@ main(void)
 	tcase_add_test(tc, a_trouble_leaves_the_state_alone);
 	tcase_add_test(tc, generations_only_grow);
 	tcase_add_test(tc, the_checkpoint_never_goes_back);
-	tcase_add_loop_test(tc, an_unknown_mirror_is_not_found, 0, sizeof(calls) / sizeof(calls[0]));
+	tcase_add_loop_test(tc, an_unknown_mirror_is_not_found, 0,
+	    sizeof(calls) / sizeof(calls[0]));
 	tcase_add_test(tc, every_change_of_status_is_history);
 	tcase_add_test(tc, state_since_moves_with_the_status_only);
 	tcase_add_test(tc, a_dropped_mirror_leaves_its_history);
