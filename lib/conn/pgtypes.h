@@ -5,7 +5,8 @@
  * domain, composite and range it uses must be there under the same qualified
  * name, and the extensions whose types it uses. pgtypes_copy() walks from the
  * columns to all types they are made of and creates what is missing, schemas
- * included, in one transaction of the destination (pgtxn.h). Several mirrors may do so at once: an advisory lock orders them.
+ * included, in one transaction of the destination (pgtxn.h). Several mirrors
+ * may do so at once: an advisory lock orders them.
  *
  * What exists already is kept: same name and kind are demanded, missing enum
  * labels are added in place, a composite must have the same attributes.

@@ -45,7 +45,7 @@ query_row(struct pgtypes_walk *w, const char *query, uint32_t oid, struct pgtype
 {
 	if (!query_list(w, w->src, query, oid, l_r, err))
 		return false;
-	return l_r->n > 0 || err_set(err, ERR_TRANSIENT, "it vanished from the source");
+	return l_r->n > 0 || err_set(err, ERR_TRANSIENT, "the type vanished from the source");
 }
 
 /* What stands on the destination under the type's name. */
@@ -113,7 +113,7 @@ create(struct pgtypes_walk *w, const struct pgtype *t, struct buf *sql, struct e
 	}
 	if (pgconn_run_buf(w->dst, sql, err))
 		return true;
-	err_context(err, "could not create it on the destination");
+	err_context(err, "could not create the type on the destination");
 	if (err->code != ERR_CONFIG || err->hint[0] != '\0')
 		return false;
 	return err_hint(err, "create the type \"%s\".\"%s\" on the destination yourself, then retry",
@@ -254,8 +254,8 @@ refuse_mirrored_row_type(struct pgtypes_walk *w, const struct pgtype *t, struct 
 	for (i = 0; t->of_table && i < w->ntables; i++)
 		if (strcmp(w->tables[i]->destination_schema, t->schema) == 0 &&
 		    strcmp(w->tables[i]->destination_name, t->name) == 0) {
-			err_set(err, ERR_CONFIG, "it is the row type of a table that is mirrored"
-						 " under the same name");
+			err_set(err, ERR_CONFIG, "the row type of a table that is mirrored under the"
+						 " same name cannot be copied");
 			return err_hint(err, "map the table \"%s\".\"%s\" to another name, or exclude"
 					     " the column", t->schema, t->name);
 		}
@@ -339,7 +339,8 @@ pgtypes_make_range(struct pgtypes_walk *w, const struct pgtype *t, struct err *e
 	if (!query_row(w, range_query_for(w), t->oid, &row, err))
 		return false;
 	r = (struct pgtypes_range){ row.v[0], row.v[1], row.v[2], row.v[3], row.v[4], row.v[5] };
-	if (!usable_collation(w, &r.collation, err))
+	if (!usable_collation(w, &r.collation, err) ||
+	    (r.multirange[0] != '\0' && !pgtypes_make_schema(w->dst, r.multirange_schema, err)))
 		return false;
 	buf_init(&sql, SQL_MAX);
 	pgtypes_sql_range(&sql, t, &r);
@@ -362,8 +363,8 @@ extension_available(struct pgtypes_walk *w, const struct pgtype *t, struct err *
 	PQclear(res);
 	if (there)
 		return true;
-	err_set(err, ERR_CONFIG, "it belongs to the extension \"%s\", which the destination's server"
-				 " does not have", t->extension);
+	err_set(err, ERR_CONFIG, "the destination's server does not have the extension \"%s\"",
+	    t->extension);
 	return err_hint(err, "install the extension's package on the destination's server, or exclude"
 			     " the column");
 }

@@ -83,6 +83,22 @@ has_generated(const PeerdWorker__MirrorTable *t)
 	return false;
 }
 
+#define UNDEFINED_OBJECT	"42704"
+
+static bool
+hint_create(const PeerdWorker__MirrorTable *t, struct err *err)
+{
+	if (err->hint[0] != '\0')
+		return false;
+	if (strcmp(err->sqlstate, UNDEFINED_OBJECT) == 0)
+		return err_hint(err, "the destination's server does not know it: exclude the column,"
+				     " or upgrade the destination");
+	if (has_generated(t))
+		return err_hint(err, "if a generated column needs a function or column that is not on"
+				     " the destination, exclude that column");
+	return false;
+}
+
 static bool
 create_table(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
     const PeerdbFlow__FlowConnectionConfigs *cfg, struct err *err)
@@ -97,10 +113,7 @@ create_table(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
 	if (ok) {
 		buf_init(&sql, PG_DDL_SQL_MAX);
 		pg_ddl_sql_create(&sql, t, cols, cfg);
-		ok = pgconn_run_buf(dst, &sql, err);
-		if (!ok && has_generated(t) && err->hint[0] == '\0')
-			err_hint(err, "if a generated column needs a function or column the"
-				      " destination table has not, exclude that column");
+		ok = pgconn_run_buf(dst, &sql, err) || hint_create(t, err);
 	}
 	free(cols);
 	return ok;
@@ -161,7 +174,7 @@ keep_table(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
 	struct buf sql;
 
 	if (s->kind != 'r' && s->kind != 'p') {
-		err_set(err, ERR_CONFIG, "it exists already and is not a table");
+		err_set(err, ERR_CONFIG, "something that is not a table exists already");
 		return err_hint(err, "map the source table to another name, or drop what is there");
 	}
 	if (s->own_columns)
