@@ -70,7 +70,8 @@ catalog_migrate(sqlite3 *db, struct err *err)
 	}
 	if (version > MIGRATIONS) {
 		err_set(err, ERR_CONFIG,
-		    "the catalog has schema version %d, this peerd knows up to %d", version, MIGRATIONS);
+		    "the catalog has schema version %d, this peerd knows up to %d",
+		    version, MIGRATIONS);
 		return err_hint(err, "run the newer peerd again, or restore the backup of the "
 		    "catalog made before the upgrade");
 	}

@@ -230,7 +230,8 @@ seal_open(const struct seal_ring *ring, const char *table, const char *row,
 
 	if (k == NULL) {
 		err_set(err, ERR_CONFIG,
-		    "the catalog key \"%s\", which sealed %s \"%s\", was not given", sealed->key_id, table, row);
+		    "the catalog key \"%s\", which sealed %s \"%s\", was not given",
+		    sealed->key_id, table, row);
 		return err_hint(err, "add it to PEERD_CATALOG_KEY behind the current one, or put "
 		    "the file catalog.key of this directory back");
 	}
@@ -240,7 +241,8 @@ seal_open(const struct seal_ring *ring, const char *table, const char *row,
 	plain = arena_alloc(a, sealed->blob.n - overhead + 1);
 	if (!cipher_open(k, table, row, sealed->blob, plain)) {
 		err_set(err, ERR_DATA,
-		    "the sealed value of %s \"%s\" does not open with key \"%s\"", table, row, k->id);
+		    "the sealed value of %s \"%s\" does not open with key \"%s\"",
+		    table, row, k->id);
 		return err_hint(err,
 		    "the value was damaged, or another key of that name sealed it");
 	}
