@@ -1,0 +1,31 @@
+/*
+ * mirror_check - is this mirror's configuration fit to be tried?
+ *
+ * What can be said without connecting: names and their lengths, required
+ * fields, identifiers, duplicates, options that exclude each other, what
+ * peerd does not serve (yet). Pure.
+ *
+ * Errors: INVALID (CONFIG for identifiers) naming the field; UNIMPLEMENTED.
+ */
+#ifndef PEERD_CONTROL_MIRROR_CHECK_H
+#define PEERD_CONTROL_MIRROR_CHECK_H
+
+#include <stdbool.h>
+
+#include "protos/flow.pb-c.h"
+
+struct err;
+
+#define MIRROR_SLOT_PREFIX		"peerflow_slot_"
+#define MIRROR_PUBLICATION_PREFIX	"peerflow_pub_"
+
+#define MIRROR_SLOT_MAX			128
+
+/* The given name, or the usual one. */
+void	mirror_slot_name(const PeerdbFlow__FlowConnectionConfigs *config, char to[MIRROR_SLOT_MAX]);
+
+/* The mirror's name, with room for the slot's and publication's prefix. */
+bool	mirror_check_name(const char *name, struct err *err);
+bool	mirror_check(const PeerdbFlow__FlowConnectionConfigs *config, struct err *err);
+
+#endif

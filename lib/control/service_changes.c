@@ -1,0 +1,134 @@
+/*
+ * FlowStateChange: pause, resume, terminate.
+ */
+#include "lib/base/log.h"
+#include "lib/control/mirror.h"
+#include "lib/control/service_int.h"
+
+#define S(name) PEERDB_FLOW__FLOW_STATUS__STATUS_##name
+
+/* What may be asked for. */
+struct wish {
+	int requested;
+	enum mirror_event event;
+	enum catalog_wanted wanted;
+};
+
+static const struct wish wishes[] = {
+	{ S(RUNNING), EV_RUN_ASKED, CATALOG_WANT_RUNNING },
+	{ S(PAUSED), EV_PAUSE_ASKED, CATALOG_WANT_PAUSED },
+	{ S(TERMINATING), EV_DROP_ASKED, CATALOG_WANT_DROPPED },
+	{ S(TERMINATED), EV_DROP_ASKED, CATALOG_WANT_DROPPED },
+};
+
+static const struct wish *
+wish_find(int requested)
+{
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+		if (wishes[i].requested == requested)
+			return &wishes[i];
+	return NULL;
+}
+
+static const PeerdbRoute__FlowStateChangeRequest *
+call_change(const struct rpc_call *call)
+{
+	return (const PeerdbRoute__FlowStateChangeRequest *)call->request;
+}
+
+static const char *
+change_hint(mirror_state_t state)
+{
+	switch (state) {
+	case S(FAILED):
+		return "a failed mirror can be resumed or terminated";
+	case S(COMPLETED):
+		return "a completed mirror can only be terminated";
+	case S(TERMINATING):
+	case S(TERMINATED):
+		return "it is being dropped";
+	default:
+		return "";
+	}
+}
+
+static void
+change_on_done(void *arg, const struct err *err)
+{
+	PeerdbRoute__FlowStateChangeResponse msg = PEERDB_ROUTE__FLOW_STATE_CHANGE_RESPONSE__INIT;
+	struct rpc_call *call = arg;
+	struct mirror *m = mirror_find(call->svc, call_change(call)->flow_job_name);
+	struct err why;
+
+	if (err == NULL) {
+		rpc_reply(&msg.base, call);
+		return;
+	}
+	why = *err;
+	if (m != NULL) {
+		call->mirror_state = (int)m->state;
+		if (why.code == ERR_INVALID)
+			err_hint(&why, "%s", change_hint(m->state));
+	}
+	rpc_fail(call, &why);
+}
+
+static bool
+changes_config(const PeerdbRoute__FlowStateChangeRequest *req)
+{
+	return req->flow_config_update != NULL &&
+	    req->flow_config_update->update_case != PEERDB_FLOW__FLOW_CONFIG_UPDATE__UPDATE__NOT_SET;
+}
+
+static void
+refuse_request(struct rpc_call *call, const struct mirror *m, int requested)
+{
+	struct err err = ERR_INIT;
+
+	call->mirror_state = (int)m->state;
+	if (requested == S(RESYNC))
+		err_set(&err, ERR_UNIMPLEMENTED, "resync is not available in this version of peerd");
+	else
+		err_set(&err, ERR_INVALID, "illegal state change requested: %s",
+		    mirror_state_name((mirror_state_t)requested));
+	err_hint(&err, "ask for STATUS_RUNNING, STATUS_PAUSED or STATUS_TERMINATING");
+	rpc_fail(call, &err);
+}
+
+static void
+flow_state_change(PeerdbRoute__FlowService_Service *service,
+    const PeerdbRoute__FlowStateChangeRequest *req,
+    PeerdbRoute__FlowStateChangeResponse_Closure closure, void *closure_data)
+{
+	struct rpc_call *call = closure_data;
+	struct mirror *m = mirror_for_call(call, req->flow_job_name);
+	const struct wish *wish = wish_find((int)req->requested_flow_state);
+	struct mirror_change change = { .done = change_on_done, .arg = call };
+
+	(void)service;
+	(void)closure;
+	if (m == NULL)
+		return;
+	if (changes_config(req)) {
+		rpc_failf(call, ERR_UNIMPLEMENTED,
+		    "flow_config_update is not available in this version of peerd");
+		return;
+	}
+	if (wish == NULL) {
+		refuse_request(call, m, (int)req->requested_flow_state);
+		return;
+	}
+	log_info(&m->subject, "%s asked for by %s",
+	    mirror_state_name((mirror_state_t)wish->requested), call->principal);
+	change.event = wish->event;
+	change.wanted = wish->wanted;
+	change.drop_stats = req->drop_mirror_stats;
+	change.skip_destination_drop = req->skip_destination_drop;
+	mirror_change(m, &change);
+}
+
+void
+service_changes_install(PeerdbRoute__FlowService_Service *v)
+{
+	v->flow_state_change = flow_state_change;
+}
