@@ -31,6 +31,6 @@ struct setup {
 };
 
 /* done_r: malloc'd; protobuf_c_message_free_unpacked() when done with. */
-bool	setup_run(const struct setup *s, PeerdWorker__SetupDone **done_r, struct err *err);
+bool setup_run(const struct setup *s, PeerdWorker__SetupDone **done_r, struct err *err);
 
 #endif

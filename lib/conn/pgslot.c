@@ -7,7 +7,7 @@
 #include "lib/base/str.h"
 #include "lib/conn/pgconn.h"
 
-#define SQL_MAX	(4 * MIB)
+#define SQL_MAX (4 * MIB)
 
 /* ---- names */
 
@@ -15,7 +15,7 @@ static bool
 given_is_ours(const char *given, const char *prefix, const char *mirror)
 {
 	return given == NULL || given[0] == '\0' ||
-	    (str_starts(given, prefix) && strcmp(given + strlen(prefix), mirror) == 0);
+	       (str_starts(given, prefix) && strcmp(given + strlen(prefix), mirror) == 0);
 }
 
 bool
@@ -119,7 +119,8 @@ is_wanted(const char *relid, PeerdWorker__MirrorTable *const *tables, size_t nta
 
 /* One row a published table, after the publication's own row; no row: it does not exist. */
 static const char publication_query[] =
-    "SELECT p.puballtables OR NOT (p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate%s),"
+    "SELECT p.puballtables OR NOT (p.pubinsert AND p.pubupdate AND p.pubdelete AND "
+    "p.pubtruncate%s),"
     " r.prrelid FROM pg_catalog.pg_publication p"
     " LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = $1";
 
@@ -154,7 +155,7 @@ pgslot_publication_ensure(struct pgconn *c, const char *publication,
 		ok = publication_create(c, publication, tables, ntables, err);
 	else
 		ok = publication_fits(res, tables, ntables) ||
-		    publication_fit(c, publication, tables, ntables, err);
+		     publication_fit(c, publication, tables, ntables, err);
 	PQclear(res);
 	return ok || err_context(err, "publication \"%s\"", publication);
 }
@@ -177,7 +178,7 @@ cell_lsn(const PGresult *res, int row, int col)
 {
 	lsn_t lsn = LSN_INVALID;
 
-	(void)lsn_parse(pgcell(res, row, col), &lsn);	/* NULL reads "": stays invalid */
+	(void)lsn_parse(pgcell(res, row, col), &lsn); /* NULL reads "": stays invalid */
 	return lsn;
 }
 
@@ -219,8 +220,8 @@ pgslot_usable(const char *slot, const struct pgslot_state *st, struct err *err)
 	if (!st->exists)
 		err_set(err, ERR_CONFIG, "replication slot \"%s\" does not exist", slot);
 	else if (strcmp(st->plugin, "pgoutput") != 0)
-		err_set(err, ERR_CONFIG, "replication slot \"%s\" is not a logical slot of pgoutput",
-		    slot);
+		err_set(err, ERR_CONFIG,
+		    "replication slot \"%s\" is not a logical slot of pgoutput", slot);
 	else if (!st->here)
 		err_set(err, ERR_CONFIG, "replication slot \"%s\" belongs to database \"%s\"", slot,
 		    st->database);
@@ -232,8 +233,8 @@ pgslot_usable(const char *slot, const struct pgslot_state *st, struct err *err)
 	else
 		return true;
 	return err_hint(err, st->lost ? "drop the mirror and create it again; raise"
-					" max_slot_wal_keep_size on the source" :
-					"choose another replication_slot_name, or leave it empty");
+					" max_slot_wal_keep_size on the source"
+				      : "choose another replication_slot_name, or leave it empty");
 }
 
 /* ---- slot: making */
@@ -245,13 +246,13 @@ create_failed(const char *slot, struct err *err)
 	if (strcmp(err->sqlstate, "42710") == 0)
 		err->code = ERR_EXISTS;
 	else if (strcmp(err->sqlstate, "53400") == 0)
-		err->code = ERR_CONFIG;	/* all slots taken: waiting does not help */
+		err->code = ERR_CONFIG; /* all slots taken: waiting does not help */
 	return err_context(err, "could not create replication slot \"%s\"", slot);
 }
 
 bool
-pgslot_create_exported(struct pgconn *repl, const char *slot, struct pgslot_point *point_r,
-    struct err *err)
+pgslot_create_exported(
+    struct pgconn *repl, const char *slot, struct pgslot_point *point_r, struct err *err)
 {
 	struct pgslot_point point;
 	struct buf cmd;
@@ -266,7 +267,8 @@ pgslot_create_exported(struct pgconn *repl, const char *slot, struct pgslot_poin
 	buf_done(&cmd);
 	if (res == NULL)
 		return create_failed(slot, err);
-	if (PQntuples(res) != 1 || PQnfields(res) < 3 || !lsn_parse(pgcell(res, 0, 1), &point.lsn) ||
+	if (PQntuples(res) != 1 || PQnfields(res) < 3 ||
+	    !lsn_parse(pgcell(res, 0, 1), &point.lsn) ||
 	    !str_copy(point.snapshot, sizeof(point.snapshot), pgcell(res, 0, 2)))
 		ok = err_set(err, ERR_PROTOCOL,
 		    "unexpected answer to the creation of replication slot \"%s\"", slot);
@@ -283,7 +285,8 @@ pgslot_create(struct pgconn *c, const char *slot, lsn_t *lsn_r, struct err *err)
 	bool ok = true;
 
 	res = pgconn_query(c, err,
-	    "SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')", 1, slot);
+	    "SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')", 1,
+	    slot);
 	if (res == NULL)
 		return create_failed(slot, err);
 	if (PQntuples(res) != 1 || !lsn_parse(pgcell(res, 0, 0), lsn_r))
@@ -342,11 +345,12 @@ pgslot_drop(struct pgconn *c, const char *slot, usec_t timeout, struct err *err)
 		if (st.active_pid == 0 && !changed_meanwhile(err))
 			return err_context(err, "could not drop replication slot \"%s\"", slot);
 		if (st.active_pid != 0 && !terminate_reader(c, st.active_pid, err))
-			return err_context(err, "could not end the reader of replication slot \"%s\"",
-			    slot);
+			return err_context(
+			    err, "could not end the reader of replication slot \"%s\"", slot);
 	} while (clock_mono_us() < deadline);
-	err_set(err, ERR_TRANSIENT, "replication slot \"%s\" is still in use by process %d of the source",
-	    slot, st.active_pid);
-	return err_hint(err, "SELECT pg_terminate_backend(%d) as a superuser of the source",
+	err_set(err, ERR_TRANSIENT,
+	    "replication slot \"%s\" is still in use by process %d of the source", slot,
 	    st.active_pid);
+	return err_hint(
+	    err, "SELECT pg_terminate_backend(%d) as a superuser of the source", st.active_pid);
 }

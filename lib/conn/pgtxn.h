@@ -26,11 +26,11 @@ struct pgtxn {
 	bool own;
 };
 
-bool	pgtxn_begin(struct pgtxn *txn, struct pgconn *c, struct err *err);
+bool pgtxn_begin(struct pgtxn *txn, struct pgconn *c, struct err *err);
 
 /* With the lock that orders the definitions peerd's workers make in one database. */
-bool	pgtxn_begin_ddl(struct pgtxn *txn, struct pgconn *c, struct err *err);
+bool pgtxn_begin_ddl(struct pgtxn *txn, struct pgconn *c, struct err *err);
 
-bool	pgtxn_end(struct pgtxn *txn, bool ok, struct err *err);
+bool pgtxn_end(struct pgtxn *txn, bool ok, struct err *err);
 
 #endif

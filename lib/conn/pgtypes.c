@@ -30,7 +30,8 @@ pgtypes_has_collation(struct pgconn *c, const char *qualified, bool *yes_r, stru
 {
 	return exists(c,
 	    "SELECT 1 FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace"
-	    " WHERE quote_ident(n.nspname) || '.' || quote_ident(c.collname) = $1 AND c.collencoding"
+	    " WHERE quote_ident(n.nspname) || '.' || quote_ident(c.collname) = $1 AND "
+	    "c.collencoding"
 	    " IN (-1, (SELECT encoding FROM pg_database WHERE datname = current_database()))",
 	    qualified, yes_r, err);
 }
@@ -86,8 +87,10 @@ load_type(struct pgtypes_walk *w, uint32_t oid, struct pgtype *t_r, struct err *
 	PGresult *res;
 	bool ok = true;
 
-	snprintf(query, sizeof(query), type_query, pgconn_version(w->src) >= 140000 ?
-		"(SELECT rngtypid FROM pg_range WHERE rngmultitypid = t.oid)" : "NULL::oid");
+	snprintf(query, sizeof(query), type_query,
+	    pgconn_version(w->src) >= 140000
+		? "(SELECT rngtypid FROM pg_range WHERE rngmultitypid = t.oid)"
+		: "NULL::oid");
 	snprintf(text, sizeof(text), "%" PRIu32, oid);
 	res = pgconn_query(w->src, err, query, 1, text);
 	if (res == NULL)
@@ -116,8 +119,9 @@ refuse_base(struct pgtypes_walk *w, const struct pgtype *t, struct err *err)
 {
 	(void)w;
 	err_set(err, ERR_CONFIG, "a base type cannot be copied to the destination");
-	return err_hint(err, "create the type \"%s\".\"%s\" on the destination, or exclude the column",
-	    t->schema, t->name);
+	return err_hint(err,
+	    "create the type \"%s\".\"%s\" on the destination, or exclude the column", t->schema,
+	    t->name);
 }
 
 static const struct {
@@ -141,7 +145,7 @@ make_type(struct pgtypes_walk *w, const struct pgtype *t, struct err *err)
 	if (t->part != 0 && !pgtypes_ensure(w, t->part, err))
 		return false;
 	if (t->part != 0 && t->kind != 'd')
-		return true;	/* an array or multirange comes with its part */
+		return true; /* an array or multirange comes with its part */
 	for (i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)
 		if (makers[i].kind == t->kind)
 			return makers[i].make(w, t, err);
@@ -183,8 +187,8 @@ copy_column(struct pgtypes_walk *w, const PeerdWorker__MirrorTable *table,
     const PeerdWorker__Column *column, struct err *err)
 {
 	return pgtypes_ensure(w, column->type_oid, err) ||
-	    err_context(err, "column \"%s\" of %s.%s", column->name, table->source_schema,
-		table->source_name);
+	       err_context(err, "column \"%s\" of %s.%s", column->name, table->source_schema,
+		   table->source_name);
 }
 
 static bool
@@ -202,9 +206,11 @@ static void
 walk_init(struct pgtypes_walk *w, struct pgconn *src, struct pgconn *dst,
     PeerdWorker__MirrorTable *const *tables, size_t ntables)
 {
-	*w = (struct pgtypes_walk){
-		.src = src, .dst = dst, .tables = tables, .ntables = ntables, .a = arena_new(4 * KIB)
-	};
+	*w = (struct pgtypes_walk){ .src = src,
+		.dst = dst,
+		.tables = tables,
+		.ntables = ntables,
+		.a = arena_new(4 * KIB) };
 }
 
 static void

@@ -9,7 +9,7 @@
 #include "lib/conn/pgconn.h"
 
 /* An enum of 10,000 labels of full length is 1.3 MiB. */
-#define SQL_MAX	(4 * MIB)
+#define SQL_MAX (4 * MIB)
 
 /* ---- looking */
 
@@ -50,7 +50,7 @@ query_row(struct pgtypes_walk *w, const char *query, uint32_t oid, struct pgtype
 
 /* What stands on the destination under the type's name. */
 struct found {
-	uint32_t oid;		/* 0: nothing */
+	uint32_t oid; /* 0: nothing */
 	uint32_t relid;
 	char kind;
 };
@@ -85,8 +85,8 @@ look_for_kind(struct pgtypes_walk *w, const struct pgtype *t, struct found *f_r,
 	if (f_r->oid == 0 || f_r->kind == t->kind)
 		return true;
 	err_set(err, ERR_CONFIG, "the destination has another kind of type under this name");
-	return err_hint(err, "drop or rename the type \"%s\".\"%s\" of the destination", t->schema,
-	    t->name);
+	return err_hint(
+	    err, "drop or rename the type \"%s\".\"%s\" of the destination", t->schema, t->name);
 }
 
 /* The destination's collation of that name, or "" where it has none: values stay the same. */
@@ -116,8 +116,9 @@ create(struct pgtypes_walk *w, const struct pgtype *t, struct buf *sql, struct e
 	err_context(err, "could not create the type on the destination");
 	if (err->code != ERR_CONFIG || err->hint[0] != '\0')
 		return false;
-	return err_hint(err, "create the type \"%s\".\"%s\" on the destination yourself, then retry",
-	    t->schema, t->name);
+	return err_hint(err,
+	    "create the type \"%s\".\"%s\" on the destination yourself, then retry", t->schema,
+	    t->name);
 }
 
 /* ---- enum */
@@ -132,7 +133,8 @@ pgtypes_make_enum(struct pgtypes_walk *w, const struct pgtype *t, struct err *er
 	struct found f;
 	struct buf sql;
 
-	if (!look_for_kind(w, t, &f, err) || !query_list(w, w->src, labels_query, t->oid, &want, err))
+	if (!look_for_kind(w, t, &f, err) ||
+	    !query_list(w, w->src, labels_query, t->oid, &want, err))
 		return false;
 	if (f.oid != 0 && !query_list(w, w->dst, labels_query, f.oid, &have, err))
 		return false;
@@ -157,9 +159,8 @@ static const char domain_query[] =
     " LEFT JOIN pg_collation c ON c.oid = t.typcollation AND t.typcollation <> b.typcollation"
     " LEFT JOIN pg_namespace n ON n.oid = c.collnamespace WHERE t.oid = $1::oid";
 
-static const char checks_query[] =
-    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
-    " WHERE contypid = $1::oid AND contype = 'c' ORDER BY conname";
+static const char checks_query[] = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+				   " WHERE contypid = $1::oid AND contype = 'c' ORDER BY conname";
 
 bool
 pgtypes_make_domain(struct pgtypes_walk *w, const struct pgtype *t, struct err *err)
@@ -189,7 +190,7 @@ pgtypes_make_domain(struct pgtypes_walk *w, const struct pgtype *t, struct err *
 
 /* ---- composite */
 
-#define ATTR_CELLS	3	/* of the list that pgtypes_sql_composite() takes */
+#define ATTR_CELLS 3 /* of the list that pgtypes_sql_composite() takes */
 
 static const char attrs_query[] =
     "SELECT a.attname, format_type(a.atttypid, a.atttypmod),"
@@ -241,8 +242,10 @@ check_attributes(struct pgtypes_walk *w, const struct pgtype *t, const struct fo
 	if (same_attributes(want, &have))
 		return true;
 	err_set(err, ERR_CONFIG, "the destination has a type of this name with other attributes");
-	return err_hint(err, "give the type \"%s\".\"%s\" of the destination the attributes it has on"
-			     " the source, or exclude the column", t->schema, t->name);
+	return err_hint(err,
+	    "give the type \"%s\".\"%s\" of the destination the attributes it has on"
+	    " the source, or exclude the column",
+	    t->schema, t->name);
 }
 
 /* A destination table brings a row type of its own, which has peerd's columns too. */
@@ -254,10 +257,13 @@ refuse_mirrored_row_type(struct pgtypes_walk *w, const struct pgtype *t, struct 
 	for (i = 0; t->of_table && i < w->ntables; i++)
 		if (strcmp(w->tables[i]->destination_schema, t->schema) == 0 &&
 		    strcmp(w->tables[i]->destination_name, t->name) == 0) {
-			err_set(err, ERR_CONFIG, "the row type of a table that is mirrored under the"
-						 " same name cannot be copied");
-			return err_hint(err, "map the table \"%s\".\"%s\" to another name, or exclude"
-					     " the column", t->schema, t->name);
+			err_set(err, ERR_CONFIG,
+			    "the row type of a table that is mirrored under the"
+			    " same name cannot be copied");
+			return err_hint(err,
+			    "map the table \"%s\".\"%s\" to another name, or exclude"
+			    " the column",
+			    t->schema, t->name);
 		}
 	return true;
 }
@@ -310,7 +316,8 @@ range_query_for(struct pgtypes_walk *w)
 
 	return arena_printf(w->a, range_query, multirange ? "mn.nspname, m.typname" : "'', ''",
 	    multirange ? " LEFT JOIN pg_type m ON m.oid = r.rngmultitypid"
-			 " LEFT JOIN pg_namespace mn ON mn.oid = m.typnamespace" : "");
+			 " LEFT JOIN pg_namespace mn ON mn.oid = m.typnamespace"
+		       : "");
 }
 
 /* The subtype is looked at here: to load_type() only multiranges and arrays have a part. */
@@ -319,9 +326,9 @@ ensure_subtype(struct pgtypes_walk *w, const struct pgtype *t, struct err *err)
 {
 	struct pgtypes_list row;
 
-	return query_row(w, "SELECT rngsubtype FROM pg_range WHERE rngtypid = $1::oid", t->oid, &row,
-		   err) &&
-	    pgtypes_ensure(w, (uint32_t)strtoul(row.v[0], NULL, 10), err);
+	return query_row(w, "SELECT rngsubtype FROM pg_range WHERE rngtypid = $1::oid", t->oid,
+		   &row, err) &&
+	       pgtypes_ensure(w, (uint32_t)strtoul(row.v[0], NULL, 10), err);
 }
 
 bool
@@ -355,8 +362,8 @@ extension_available(struct pgtypes_walk *w, const struct pgtype *t, struct err *
 	PGresult *res;
 	bool there;
 
-	res = pgconn_query(w->dst, err, "SELECT 1 FROM pg_available_extensions WHERE name = $1", 1,
-	    t->extension);
+	res = pgconn_query(
+	    w->dst, err, "SELECT 1 FROM pg_available_extensions WHERE name = $1", 1, t->extension);
 	if (res == NULL)
 		return false;
 	there = PQntuples(res) > 0;
@@ -365,8 +372,9 @@ extension_available(struct pgtypes_walk *w, const struct pgtype *t, struct err *
 		return true;
 	err_set(err, ERR_CONFIG, "the destination's server does not have the extension \"%s\"",
 	    t->extension);
-	return err_hint(err, "install the extension's package on the destination's server, or exclude"
-			     " the column");
+	return err_hint(err,
+	    "install the extension's package on the destination's server, or exclude"
+	    " the column");
 }
 
 static bool
@@ -387,7 +395,8 @@ create_extension(struct pgtypes_walk *w, const struct pgtype *t, struct err *err
 	err_context(err, "could not create the extension \"%s\" on the destination", t->extension);
 	if (err->code != ERR_CONFIG)
 		return false;
-	return err_hint(err, "as a superuser of the destination: CREATE EXTENSION \"%s\" SCHEMA \"%s\"",
+	return err_hint(err,
+	    "as a superuser of the destination: CREATE EXTENSION \"%s\" SCHEMA \"%s\"",
 	    t->extension, t->extension_schema);
 }
 
@@ -405,8 +414,10 @@ pgtypes_make_extension(struct pgtypes_walk *w, const struct pgtype *t, struct er
 		return false;
 	if (f.oid != 0)
 		return true;
-	err_set(err, ERR_CONFIG, "the destination's extension \"%s\" is in another schema, or of a"
-				 " version that lacks this type", t->extension);
+	err_set(err, ERR_CONFIG,
+	    "the destination's extension \"%s\" is in another schema, or of a"
+	    " version that lacks this type",
+	    t->extension);
 	return err_hint(err, "on the destination: ALTER EXTENSION \"%s\" SET SCHEMA \"%s\"",
 	    t->extension, t->extension_schema);
 }

@@ -14,16 +14,16 @@
 static bool
 table_context(const PeerdWorker__MirrorTable *t, struct err *err)
 {
-	return err_context(err, "destination table \"%s\".\"%s\"", t->destination_schema,
-	    t->destination_name);
+	return err_context(
+	    err, "destination table \"%s\".\"%s\"", t->destination_schema, t->destination_name);
 }
 
 /* ---- what is there */
 
 struct standing {
-	char kind;		/* pg_class.relkind; 0: nothing of that name */
-	bool own_columns;	/* has peerd's columns */
-	bool recorded;		/* in peerd_created_tables, for this mirror */
+	char kind;	  /* pg_class.relkind; 0: nothing of that name */
+	bool own_columns; /* has peerd's columns */
+	bool recorded;	  /* in peerd_created_tables, for this mirror */
 };
 
 static const char standing_query[] =
@@ -64,12 +64,12 @@ look(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
 
 /* A collation the destination lacks is left out: values are the same, only their order differs. */
 static bool
-fill_column(struct pgconn *dst, const PeerdWorker__Column *c, struct pg_ddl_column *col_r,
-    struct err *err)
+fill_column(
+    struct pgconn *dst, const PeerdWorker__Column *c, struct pg_ddl_column *col_r, struct err *err)
 {
 	*col_r = (struct pg_ddl_column){ .column = c, .not_null = c->not_null };
 	return c->collation[0] == '\0' ||
-	    pgtypes_has_collation(dst, c->collation, &col_r->collate, err);
+	       pgtypes_has_collation(dst, c->collation, &col_r->collate, err);
 }
 
 static bool
@@ -83,7 +83,7 @@ has_generated(const PeerdWorker__MirrorTable *t)
 	return false;
 }
 
-#define UNDEFINED_OBJECT	"42704"
+#define UNDEFINED_OBJECT "42704"
 
 static bool
 hint_create(const PeerdWorker__MirrorTable *t, struct err *err)
@@ -91,11 +91,13 @@ hint_create(const PeerdWorker__MirrorTable *t, struct err *err)
 	if (err->hint[0] != '\0')
 		return false;
 	if (strcmp(err->sqlstate, UNDEFINED_OBJECT) == 0)
-		return err_hint(err, "the destination's server does not know it: exclude the column,"
-				     " or upgrade the destination");
+		return err_hint(err,
+		    "the destination's server does not know it: exclude the column,"
+		    " or upgrade the destination");
 	if (has_generated(t))
-		return err_hint(err, "if a generated column needs a function or column that is not on"
-				     " the destination, exclude that column");
+		return err_hint(err,
+		    "if a generated column needs a function or column that is not on"
+		    " the destination, exclude that column");
 	return false;
 }
 
@@ -127,10 +129,12 @@ record_created(struct pgconn *dst, const PeerdWorker__MirrorTable *t, const char
 	PGresult *res;
 
 	buf_init(&sql, PG_DDL_SQL_MAX);
-	buf_printf(&sql, "INSERT INTO %s (mirror_name, schema_name, table_name) VALUES ($1, $2, $3)"
-			 " ON CONFLICT DO NOTHING", created_tables);
-	res = pgconn_query(dst, err, buf_str(&sql), 3, mirror, t->destination_schema,
-	    t->destination_name);
+	buf_printf(&sql,
+	    "INSERT INTO %s (mirror_name, schema_name, table_name) VALUES ($1, $2, $3)"
+	    " ON CONFLICT DO NOTHING",
+	    created_tables);
+	res = pgconn_query(
+	    dst, err, buf_str(&sql), 3, mirror, t->destination_schema, t->destination_name);
 	buf_done(&sql);
 	PQclear(res);
 	return res != NULL;
@@ -161,8 +165,8 @@ make_table(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
     struct err *err)
 {
 	return pgtypes_make_schema(dst, t->destination_schema, err) &&
-	    create_table(dst, t, cfg, err) && (!with_keys || add_keys(dst, t, err)) &&
-	    record_created(dst, t, cfg->flow_job_name, created_tables, err);
+	       create_table(dst, t, cfg, err) && (!with_keys || add_keys(dst, t, err)) &&
+	       record_created(dst, t, cfg->flow_job_name, created_tables, err);
 }
 
 /* ---- keeping */
@@ -213,8 +217,8 @@ pg_ddl_prepare(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
 /* ---- keys */
 
 static bool
-has_primary_index(struct pgconn *dst, const PeerdWorker__MirrorTable *t, bool *yes_r,
-    struct err *err)
+has_primary_index(
+    struct pgconn *dst, const PeerdWorker__MirrorTable *t, bool *yes_r, struct err *err)
 {
 	PGresult *res;
 
@@ -241,8 +245,8 @@ static const char unique_key_query[] =
     " = (SELECT array_agg(k ORDER BY k COLLATE \"C\") FROM unnest(%s) k)";
 
 bool
-pg_ddl_has_unique_key(struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r,
-    struct err *err)
+pg_ddl_has_unique_key(
+    struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r, struct err *err)
 {
 	struct buf key, query;
 	PGresult *res;
@@ -251,8 +255,8 @@ pg_ddl_has_unique_key(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
 	buf_init(&query, PG_DDL_SQL_MAX);
 	pg_ddl_sql_key_array(&key, table);
 	buf_printf(&query, unique_key_query, buf_str(&key));
-	res = pgconn_query(dst, err, buf_str(&query), 2, table->destination_schema,
-	    table->destination_name);
+	res = pgconn_query(
+	    dst, err, buf_str(&query), 2, table->destination_schema, table->destination_name);
 	buf_done(&query);
 	buf_done(&key);
 	if (res == NULL)
@@ -297,9 +301,10 @@ pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table, str
 		return true;
 	if (!pgtxn_begin(&txn, dst, err))
 		return table_context(table, err);
-	ok = pgconn_run(dst, err, "SET LOCAL maintenance_work_mem = '512MB';"
-				  " SET LOCAL max_parallel_maintenance_workers = 2") &&
-	    build_primary(dst, table, err) && build_unique(dst, table, err);
+	ok = pgconn_run(dst, err,
+		 "SET LOCAL maintenance_work_mem = '512MB';"
+		 " SET LOCAL max_parallel_maintenance_workers = 2") &&
+	     build_primary(dst, table, err) && build_unique(dst, table, err);
 	return pgtxn_end(&txn, ok, err) || table_context(table, err);
 }
 
@@ -315,7 +320,7 @@ pg_ddl_add_column(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
 	if (!fill_column(dst, column, &col, err))
 		return table_context(table, err);
 	col.default_expr = default_expr;
-	col.not_null = column->not_null && default_expr != NULL;	/* there may be rows */
+	col.not_null = column->not_null && default_expr != NULL; /* there may be rows */
 	buf_init(&sql, PG_DDL_SQL_MAX);
 	pg_ddl_sql_add_column(&sql, table, &col);
 	return pgconn_run_buf(dst, &sql, err) || table_context(table, err);
@@ -351,8 +356,8 @@ pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column, str
 }
 
 bool
-pg_ddl_truncate_all(struct pgconn *dst, PeerdWorker__MirrorTable *const *tables, size_t ntables,
-    struct err *err)
+pg_ddl_truncate_all(
+    struct pgconn *dst, PeerdWorker__MirrorTable *const *tables, size_t ntables, struct err *err)
 {
 	struct buf sql;
 
@@ -361,5 +366,5 @@ pg_ddl_truncate_all(struct pgconn *dst, PeerdWorker__MirrorTable *const *tables,
 	buf_init(&sql, PG_DDL_SQL_MAX);
 	pg_ddl_sql_truncate(&sql, tables, ntables);
 	return pgconn_run_buf(dst, &sql, err) ||
-	    err_context(err, "could not empty the destination tables");
+	       err_context(err, "could not empty the destination tables");
 }

@@ -34,36 +34,35 @@ struct pgconn;
  * interrupted attempt (remembered in the metadata schema): its keys are ours
  * to build and its rows ours to remove.
  */
-bool	pg_ddl_prepare(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
-	    const PeerdbFlow__FlowConnectionConfigs *cfg, const char *meta_schema, bool with_keys,
-	    bool *created_r, struct err *err);
+bool pg_ddl_prepare(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
+    const PeerdbFlow__FlowConnectionConfigs *cfg, const char *meta_schema, bool with_keys,
+    bool *created_r, struct err *err);
 
 /*
  * Primary key, and a unique index on the columns changes are matched by when
  * these differ from it. Does nothing for a table that is not of our making or
  * has them.
  */
-bool	pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
-	    struct err *err);
+bool pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table, struct err *err);
 
 /* Is there a valid unique index on exactly the columns changes are matched by? */
-bool	pg_ddl_has_unique_key(struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r,
-	    struct err *err);
+bool pg_ddl_has_unique_key(
+    struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r, struct err *err);
 
 /* default_expr: SQL for the value of rows that exist already, or NULL. */
-bool	pg_ddl_add_column(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
-	    const PeerdWorker__Column *column, const char *default_expr, struct err *err);
+bool pg_ddl_add_column(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
+    const PeerdWorker__Column *column, const char *default_expr, struct err *err);
 
 /*
  * The constant that rows older than the column show on the source (ADD COLUMN
  * ... DEFAULT), as SQL that means the same on the destination; NULL when there
  * is none.
  */
-bool	pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column,
-	    struct arena *a, char **expr_r, struct err *err);
+bool pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column, struct arena *a,
+    char **expr_r, struct err *err);
 
 /* Empty these tables in one statement. */
-bool	pg_ddl_truncate_all(struct pgconn *dst, PeerdWorker__MirrorTable *const *tables,
-	    size_t ntables, struct err *err);
+bool pg_ddl_truncate_all(
+    struct pgconn *dst, PeerdWorker__MirrorTable *const *tables, size_t ntables, struct err *err);
 
 #endif

@@ -15,34 +15,34 @@
 struct buf;
 
 /* Statements over thousands of tables or columns stay below this. */
-#define PG_DDL_SQL_MAX	(8u << 20)
+#define PG_DDL_SQL_MAX (8u << 20)
 
 /* A column as it is to be on the destination. */
 struct pg_ddl_column {
 	const PeerdWorker__Column *column;
-	bool collate;			/* the destination has its collation */
+	bool collate; /* the destination has its collation */
 	bool not_null;
-	const char *default_expr;	/* or NULL */
+	const char *default_expr; /* or NULL */
 };
 
 /* cols: one for each column of the table. */
-void	pg_ddl_sql_create(struct buf *sql, const PeerdWorker__MirrorTable *t,
-	    const struct pg_ddl_column *cols, const PeerdbFlow__FlowConnectionConfigs *cfg);
-void	pg_ddl_sql_add_column(struct buf *sql, const PeerdWorker__MirrorTable *t,
-	    const struct pg_ddl_column *col);
+void pg_ddl_sql_create(struct buf *sql, const PeerdWorker__MirrorTable *t,
+    const struct pg_ddl_column *cols, const PeerdbFlow__FlowConnectionConfigs *cfg);
+void pg_ddl_sql_add_column(
+    struct buf *sql, const PeerdWorker__MirrorTable *t, const struct pg_ddl_column *col);
 
 /* ALTER TABLE that adds peerd's own columns; nothing when both names are empty. */
-void	pg_ddl_sql_own_columns(struct buf *sql, const PeerdWorker__MirrorTable *t,
-	    const PeerdbFlow__FlowConnectionConfigs *cfg);
+void pg_ddl_sql_own_columns(struct buf *sql, const PeerdWorker__MirrorTable *t,
+    const PeerdbFlow__FlowConnectionConfigs *cfg);
 
-bool	pg_ddl_has_primary(const PeerdWorker__MirrorTable *t);
-bool	pg_ddl_key_is_primary(const PeerdWorker__MirrorTable *t);	/* in any order */
-void	pg_ddl_sql_primary(struct buf *sql, const PeerdWorker__MirrorTable *t);
-void	pg_ddl_sql_unique(struct buf *sql, const PeerdWorker__MirrorTable *t);
+bool pg_ddl_has_primary(const PeerdWorker__MirrorTable *t);
+bool pg_ddl_key_is_primary(const PeerdWorker__MirrorTable *t); /* in any order */
+void pg_ddl_sql_primary(struct buf *sql, const PeerdWorker__MirrorTable *t);
+void pg_ddl_sql_unique(struct buf *sql, const PeerdWorker__MirrorTable *t);
 
 /* ARRAY['a', 'b']::text[], destination names of the key's columns. */
-void	pg_ddl_sql_key_array(struct buf *sql, const PeerdWorker__MirrorTable *t);
+void pg_ddl_sql_key_array(struct buf *sql, const PeerdWorker__MirrorTable *t);
 
-void	pg_ddl_sql_truncate(struct buf *sql, PeerdWorker__MirrorTable *const *tables, size_t ntables);
+void pg_ddl_sql_truncate(struct buf *sql, PeerdWorker__MirrorTable *const *tables, size_t ntables);
 
 #endif

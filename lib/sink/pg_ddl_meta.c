@@ -9,7 +9,7 @@
 #include "lib/conn/pgtxn.h"
 #include "lib/conn/pgtypes.h"
 
-#define SQL_MAX	(16 * KIB)
+#define SQL_MAX (16 * KIB)
 
 /*
  * The tables, the column that a mirror's name is in, and the definition. The
@@ -24,27 +24,31 @@ static const struct {
 	const char *extra;
 } meta_tables[] = {
 	{ "peerdb_mirror_jobs", "mirror_job_name", "updated_at",
-	  "mirror_job_name text PRIMARY KEY, lsn_offset bigint NOT NULL,"
-	  " sync_batch_id bigint NOT NULL DEFAULT 0, normalize_batch_id bigint NOT NULL DEFAULT 0",
-	  "updated_at timestamptz" },
+	    "mirror_job_name text PRIMARY KEY, lsn_offset bigint NOT NULL,"
+	    " sync_batch_id bigint NOT NULL DEFAULT 0, normalize_batch_id bigint NOT NULL DEFAULT "
+	    "0",
+	    "updated_at timestamptz" },
 	{ "peerd_snapshot_partitions", "mirror_name", "done_at",
-	  "mirror_name text, snapshot_id text, table_index int, partition int, rows bigint,"
-	  " done_at timestamptz DEFAULT now(),"
-	  " PRIMARY KEY (mirror_name, snapshot_id, table_index, partition)", NULL },
+	    "mirror_name text, snapshot_id text, table_index int, partition int, rows bigint,"
+	    " done_at timestamptz DEFAULT now(),"
+	    " PRIMARY KEY (mirror_name, snapshot_id, table_index, partition)",
+	    NULL },
 	{ "peerd_created_tables", "mirror_name", "table_name",
-	  "mirror_name text, schema_name text, table_name text,"
-	  " PRIMARY KEY (mirror_name, schema_name, table_name)", NULL },
+	    "mirror_name text, schema_name text, table_name text,"
+	    " PRIMARY KEY (mirror_name, schema_name, table_name)",
+	    NULL },
 };
 
 #define META_TABLES	(sizeof(meta_tables) / sizeof(meta_tables[0]))
-#define META_CHECKPOINT	0
-#define META_PARTITIONS	1
+#define META_CHECKPOINT 0
+#define META_PARTITIONS 1
 
 const char *
 pg_ddl_meta_schema(const PeerdbPeers__PostgresConfig *cfg)
 {
-	return cfg->metadata_schema != NULL && cfg->metadata_schema[0] != '\0' ?
-	    cfg->metadata_schema : PG_DDL_META_SCHEMA;
+	return cfg->metadata_schema != NULL && cfg->metadata_schema[0] != '\0'
+		   ? cfg->metadata_schema
+		   : PG_DDL_META_SCHEMA;
 }
 
 static bool
@@ -98,7 +102,8 @@ make_missing_tables(struct pgconn *dst, const char *schema, struct err *err)
 	size_t i;
 
 	for (i = 0; i < META_TABLES; i++) {
-		if (!has_column(dst, schema, meta_tables[i].name, meta_tables[i].newest, &there, err))
+		if (!has_column(
+			dst, schema, meta_tables[i].name, meta_tables[i].newest, &there, err))
 			return false;
 		if (!there && !make_table(dst, schema, i, err))
 			return false;
@@ -121,8 +126,8 @@ pg_ddl_metadata(struct pgconn *dst, const char *schema, struct err *err)
 /* ---- checkpoint */
 
 bool
-pg_ddl_meta_checkpoint_init(struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn,
-    struct err *err)
+pg_ddl_meta_checkpoint_init(
+    struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn, struct err *err)
 {
 	char offset[24];
 	struct buf sql;
@@ -132,8 +137,9 @@ pg_ddl_meta_checkpoint_init(struct pgconn *dst, const char *schema, const char *
 	buf_init(&sql, SQL_MAX);
 	buf_str_add(&sql, "INSERT INTO ");
 	pgconn_qualified(&sql, schema, meta_tables[META_CHECKPOINT].name);
-	buf_str_add(&sql, " (mirror_job_name, lsn_offset, sync_batch_id, normalize_batch_id, updated_at)"
-			  " VALUES ($1, $2, 0, 0, now()) ON CONFLICT (mirror_job_name) DO NOTHING");
+	buf_str_add(&sql,
+	    " (mirror_job_name, lsn_offset, sync_batch_id, normalize_batch_id, updated_at)"
+	    " VALUES ($1, $2, 0, 0, now()) ON CONFLICT (mirror_job_name) DO NOTHING");
 	res = pgconn_query(dst, err, buf_str(&sql), 2, mirror, offset);
 	buf_done(&sql);
 	PQclear(res);
@@ -167,19 +173,19 @@ pg_ddl_meta_restart(struct pgconn *dst, const char *schema, const char *mirror, 
 	if (!pgtxn_begin(&txn, dst, err))
 		return schema_context(schema, err);
 	ok = forget_rows(dst, schema, META_CHECKPOINT, mirror, err) &&
-	    forget_rows(dst, schema, META_PARTITIONS, mirror, err);
+	     forget_rows(dst, schema, META_PARTITIONS, mirror, err);
 	return pgtxn_end(&txn, ok, err) || schema_context(schema, err);
 }
 
 static bool
-forget_if_there(struct pgconn *dst, const char *schema, size_t i, const char *mirror,
-    struct err *err)
+forget_if_there(
+    struct pgconn *dst, const char *schema, size_t i, const char *mirror, struct err *err)
 {
 	bool there;
 
-	return has_column(dst, schema, meta_tables[i].name, meta_tables[i].mirror_column, &there,
-		   err) &&
-	    (!there || forget_rows(dst, schema, i, mirror, err));
+	return has_column(
+		   dst, schema, meta_tables[i].name, meta_tables[i].mirror_column, &there, err) &&
+	       (!there || forget_rows(dst, schema, i, mirror, err));
 }
 
 bool

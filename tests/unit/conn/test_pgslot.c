@@ -22,7 +22,7 @@ teardown(void)
 /* ---- names */
 
 static const struct {
-	const char *given_slot, *given_publication;	/* NULL: absent */
+	const char *given_slot, *given_publication; /* NULL: absent */
 	const char *slot, *publication;
 	bool slot_ours, publication_ours;
 } name_rows[] = {
@@ -37,7 +37,7 @@ START_TEST(what_is_given_wins_and_is_not_ours)
 {
 	PeerdbFlow__FlowConnectionConfigs cfg = PEERDB_FLOW__FLOW_CONNECTION_CONFIGS__INIT;
 
-	cfg.flow_job_name = (char *)(uintptr_t)"m";
+	cfg.flow_job_name = (char *)(uintptr_t) "m";
 	if (name_rows[_i].given_slot != NULL) {
 		cfg.replication_slot_name = (char *)(uintptr_t)name_rows[_i].given_slot;
 		cfg.publication_name = (char *)(uintptr_t)name_rows[_i].given_publication;
@@ -51,17 +51,18 @@ END_TEST
 
 /* ---- can an existing slot be used */
 
-#define GOOD	.exists = true, .here = true, .plugin = "pgoutput", .database = "d"
+#define GOOD .exists = true, .here = true, .plugin = "pgoutput", .database = "d"
 
 static const struct {
 	struct pgslot_state st;
-	const char *words;	/* of the error; NULL: usable */
+	const char *words; /* of the error; NULL: usable */
 } state_rows[] = {
 	{ { GOOD }, NULL },
 	{ { GOOD, .active_pid = 7 }, NULL },
 	{ { .exists = false }, "does not exist" },
-	{ { .exists = true, .here = true, .plugin = "wal2json" }, "not a logical slot of pgoutput" },
-	{ { .exists = true, .plugin = "" }, "not a logical slot of pgoutput" },	/* physical */
+	{ { .exists = true, .here = true, .plugin = "wal2json" },
+	    "not a logical slot of pgoutput" },
+	{ { .exists = true, .plugin = "" }, "not a logical slot of pgoutput" }, /* physical */
 	{ { .exists = true, .plugin = "pgoutput", .database = "d" }, "belongs to database \"d\"" },
 	{ { GOOD, .temporary = true }, "is temporary" },
 	{ { GOOD, .lost = true }, "is lost" },
@@ -81,7 +82,7 @@ START_TEST(a_slot_that_cannot_serve_is_refused_with_a_way_out)
 }
 END_TEST
 
-#define ROWS(x)	(int)(sizeof(x) / sizeof((x)[0]))
+#define ROWS(x) (int)(sizeof(x) / sizeof((x)[0]))
 
 int
 main(void)
@@ -93,8 +94,8 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, what_is_given_wins_and_is_not_ours, 0, ROWS(name_rows));
-	tcase_add_loop_test(tc, a_slot_that_cannot_serve_is_refused_with_a_way_out, 0,
-	    ROWS(state_rows));
+	tcase_add_loop_test(
+	    tc, a_slot_that_cannot_serve_is_refused_with_a_way_out, 0, ROWS(state_rows));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

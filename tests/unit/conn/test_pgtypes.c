@@ -20,7 +20,7 @@ teardown(void)
 }
 
 /* A list of up to eight labels, ended by the first NULL. */
-#define LABELS_MAX	8
+#define LABELS_MAX 8
 
 static struct pgtypes_list
 list_of(const char *const *labels)
@@ -42,7 +42,7 @@ START_TEST(an_enum_keeps_its_labels_in_order)
 
 	pgtypes_sql_enum(&sql, &t, &l);
 	ck_assert_str_eq(buf_str(&sql), "CREATE TYPE \"S\".\"Mo\"\"od\" AS ENUM"
-	    " ('sad', 'it''s',  E'back\\\\slash')");
+					" ('sad', 'it''s',  E'back\\\\slash')");
 }
 END_TEST
 
@@ -55,7 +55,7 @@ START_TEST(an_enum_may_be_empty)
 }
 END_TEST
 
-#define ADD	"ALTER TYPE \"public\".\"mood\" ADD VALUE IF NOT EXISTS "
+#define ADD "ALTER TYPE \"public\".\"mood\" ADD VALUE IF NOT EXISTS "
 
 static const struct {
 	const char *want[LABELS_MAX], *have[LABELS_MAX], *expected;
@@ -86,8 +86,11 @@ static const char *const checks[LABELS_MAX] = { "pos itive", "CHECK ((VALUE > 0)
 START_TEST(a_domain_keeps_what_it_demands)
 {
 	static const struct pgtype t = { .kind = 'd', .schema = "s", .name = "d" };
-	const struct pgtypes_domain d = { .base = "text", .collation = "pg_catalog.\"C\"",
-		.default_expr = "'x'::text", .not_null = true, .checks = list_of(checks) };
+	const struct pgtypes_domain d = { .base = "text",
+		.collation = "pg_catalog.\"C\"",
+		.default_expr = "'x'::text",
+		.not_null = true,
+		.checks = list_of(checks) };
 
 	pgtypes_sql_domain(&sql, &t, &d);
 	ck_assert_str_eq(buf_str(&sql),
@@ -100,8 +103,9 @@ END_TEST
 START_TEST(a_bare_domain_is_short)
 {
 	static const struct pgtype t = { .kind = 'd', .schema = "s", .name = "d" };
-	const struct pgtypes_domain d = { .base = "numeric(10,2)", .collation = "",
-		.default_expr = "" };
+	const struct pgtypes_domain d = {
+		.base = "numeric(10,2)", .collation = "", .default_expr = ""
+	};
 
 	pgtypes_sql_domain(&sql, &t, &d);
 	ck_assert_str_eq(buf_str(&sql), "CREATE DOMAIN \"s\".\"d\" AS numeric(10,2)");
@@ -119,7 +123,7 @@ START_TEST(a_composite_lists_its_attributes)
 
 	pgtypes_sql_composite(&sql, &t, &l);
 	ck_assert_str_eq(buf_str(&sql), "CREATE TYPE \"s\".\"c\" AS (\"a\" integer,"
-	    " \"B b\" text COLLATE pg_catalog.\"C\")");
+					" \"B b\" text COLLATE pg_catalog.\"C\")");
 }
 END_TEST
 
@@ -128,11 +132,11 @@ static const struct {
 	const char *expected;
 } range_rows[] = {
 	{ { "double precision", "", "", "", "", "" },
-	  "CREATE TYPE \"s\".\"r\" AS RANGE (SUBTYPE = double precision)" },
+	    "CREATE TYPE \"s\".\"r\" AS RANGE (SUBTYPE = double precision)" },
 	{ { "text", "pg_catalog.text_pattern_ops", "pg_catalog.\"C\"", "pg_catalog.f", "m", "M r" },
-	  "CREATE TYPE \"s\".\"r\" AS RANGE (SUBTYPE = text,"
-	  " SUBTYPE_OPCLASS = pg_catalog.text_pattern_ops, COLLATION = pg_catalog.\"C\","
-	  " SUBTYPE_DIFF = pg_catalog.f, MULTIRANGE_TYPE_NAME = \"m\".\"M r\")" },
+	    "CREATE TYPE \"s\".\"r\" AS RANGE (SUBTYPE = text,"
+	    " SUBTYPE_OPCLASS = pg_catalog.text_pattern_ops, COLLATION = pg_catalog.\"C\","
+	    " SUBTYPE_DIFF = pg_catalog.f, MULTIRANGE_TYPE_NAME = \"m\".\"M r\")" },
 };
 
 START_TEST(a_range_names_only_what_is_not_the_default)
@@ -144,7 +148,7 @@ START_TEST(a_range_names_only_what_is_not_the_default)
 }
 END_TEST
 
-#define ROWS(a)	(int)(sizeof(a) / sizeof((a)[0]))
+#define ROWS(a) (int)(sizeof(a) / sizeof((a)[0]))
 
 int
 main(void)

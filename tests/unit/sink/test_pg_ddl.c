@@ -13,7 +13,7 @@ struct col {
 	int primary;
 };
 
-#define COLS_MAX	8
+#define COLS_MAX 8
 
 /* A destination table built of literals. */
 struct fixture {
@@ -30,7 +30,7 @@ static struct buf sql;
 static char *
 text(const char *s)
 {
-	return (char *)(uintptr_t)s;	/* messages hold char *; nothing here writes to them */
+	return (char *)(uintptr_t)s; /* messages hold char *; nothing here writes to them */
 }
 
 static void
@@ -129,8 +129,8 @@ START_TEST(odd_names_are_quoted)
 {
 	set_table("Odd \"s.c", "Tab.le é", (const struct col[]){ { "select", "date", 1, 0 } }, 1);
 	pg_ddl_sql_unique(&sql, &fx.t);
-	ck_assert_str_eq(buf_str(&sql),
-	    "CREATE UNIQUE INDEX ON \"Odd \"\"s.c\".\"Tab.le é\" (\"select\")");
+	ck_assert_str_eq(
+	    buf_str(&sql), "CREATE UNIQUE INDEX ON \"Odd \"\"s.c\".\"Tab.le é\" (\"select\")");
 }
 END_TEST
 
@@ -140,11 +140,14 @@ static const struct {
 	const char *synced, *deleted, *expected;
 } own_rows[] = {
 	{ "", "", "" },
-	{ "S", "", "ALTER TABLE \"public\".\"t\" ADD COLUMN IF NOT EXISTS \"S\" TIMESTAMP"
-		   " DEFAULT CURRENT_TIMESTAMP" },
-	{ "", "D", "ALTER TABLE \"public\".\"t\" ADD COLUMN IF NOT EXISTS \"D\" BOOL DEFAULT FALSE" },
-	{ "S", "D", "ALTER TABLE \"public\".\"t\" ADD COLUMN IF NOT EXISTS \"S\" TIMESTAMP"
-		    " DEFAULT CURRENT_TIMESTAMP, ADD COLUMN IF NOT EXISTS \"D\" BOOL DEFAULT FALSE" },
+	{ "S", "",
+	    "ALTER TABLE \"public\".\"t\" ADD COLUMN IF NOT EXISTS \"S\" TIMESTAMP"
+	    " DEFAULT CURRENT_TIMESTAMP" },
+	{ "", "D",
+	    "ALTER TABLE \"public\".\"t\" ADD COLUMN IF NOT EXISTS \"D\" BOOL DEFAULT FALSE" },
+	{ "S", "D",
+	    "ALTER TABLE \"public\".\"t\" ADD COLUMN IF NOT EXISTS \"S\" TIMESTAMP"
+	    " DEFAULT CURRENT_TIMESTAMP, ADD COLUMN IF NOT EXISTS \"D\" BOOL DEFAULT FALSE" },
 };
 
 START_TEST(an_existing_table_gets_peerds_columns)
@@ -172,8 +175,8 @@ END_TEST
 START_TEST(keys_follow_their_positions)
 {
 	pg_ddl_sql_primary(&sql, &fx.t);
-	ck_assert_str_eq(buf_str(&sql),
-	    "ALTER TABLE \"public\".\"t\" ADD PRIMARY KEY (\"a\", \"b\")");
+	ck_assert_str_eq(
+	    buf_str(&sql), "ALTER TABLE \"public\".\"t\" ADD PRIMARY KEY (\"a\", \"b\")");
 	buf_reset(&sql);
 	pg_ddl_sql_unique(&sql, &fx.t);
 	ck_assert_str_eq(buf_str(&sql), "CREATE UNIQUE INDEX ON \"public\".\"t\" (\"b\", \"a\")");
@@ -194,12 +197,12 @@ static const struct {
 	bool has_key, has_primary, key_is_primary;
 } key_rows[] = {
 	{ { { "a", "int", 1, 1 }, { "b", "int", 2, 2 } }, true, true, true },
-	{ { { "a", "int", 2, 1 }, { "b", "int", 1, 2 } }, true, true, true },	/* another order */
-	{ { { "a", "int", 1, 1 }, { "b", "int", 0, 2 } }, true, true, false },	/* a part of it */
-	{ { { "a", "int", 1, 0 }, { "b", "int", 0, 1 } }, true, true, false },	/* USING INDEX */
+	{ { { "a", "int", 2, 1 }, { "b", "int", 1, 2 } }, true, true, true },  /* another order */
+	{ { { "a", "int", 1, 1 }, { "b", "int", 0, 2 } }, true, true, false }, /* a part of it */
+	{ { { "a", "int", 1, 0 }, { "b", "int", 0, 1 } }, true, true, false }, /* USING INDEX */
 	{ { { "a", "int", 1, 0 }, { "b", "int", 0, 0 } }, true, false, false },
 	{ { { "a", "int", 0, 0 }, { "b", "int", 0, 0 } }, false, false, false },
-	{ { { "a", "int", 0, 1 }, { "b", "int", 0, 0 } }, false, true, false },	/* matched whole */
+	{ { { "a", "int", 0, 1 }, { "b", "int", 0, 0 } }, false, true, false }, /* matched whole */
 };
 
 START_TEST(a_unique_index_is_needed_beside_another_primary_key)
@@ -234,7 +237,7 @@ START_TEST(the_metadata_schema_has_a_default)
 }
 END_TEST
 
-#define ROWS(a)	(int)(sizeof(a) / sizeof((a)[0]))
+#define ROWS(a) (int)(sizeof(a) / sizeof((a)[0]))
 
 int
 main(void)
@@ -254,8 +257,8 @@ main(void)
 	tcase_add_test(tc, an_added_column_shows_its_default_in_old_rows);
 	tcase_add_test(tc, keys_follow_their_positions);
 	tcase_add_test(tc, a_key_is_an_array_of_literals);
-	tcase_add_loop_test(tc, a_unique_index_is_needed_beside_another_primary_key, 0,
-	    ROWS(key_rows));
+	tcase_add_loop_test(
+	    tc, a_unique_index_is_needed_beside_another_primary_key, 0, ROWS(key_rows));
 	tcase_add_test(tc, tables_are_emptied_together);
 	tcase_add_test(tc, the_metadata_schema_has_a_default);
 	suite_add_tcase(s, tc);
