@@ -26,7 +26,7 @@ added_columns(void)
 {
 	return sql_text(rig.d,
 	    "SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' "
-	    "ORDER BY attnum) FROM pg_attribute WHERE attrelid = 't'::regclass "
+	    "ORDER BY attname) FROM pg_attribute WHERE attrelid = 't'::regclass "
 	    "AND attnum > 2 AND NOT attisdropped");
 }
 

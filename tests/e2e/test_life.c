@@ -77,7 +77,7 @@ START_TEST(pause_and_resume_can_be_repeated)
 	mirror_change("life", "STATUS_PAUSED");
 	mirror_change("life", "STATUS_PAUSED");
 	mirror_change("life", "STATUS_RUNNING");
-	on_source("DELETE FROM t WHERE id % 2 = 0");
+	on_source("DELETE FROM t WHERE id %% 2 = 0");
 	expect_equal("t");
 }
 END_TEST
@@ -281,8 +281,8 @@ START_TEST(interrupted_snapshot_starts_over_and_ends_right)
 	ck_assert(poll_until(WAIT_MS, daemon_worker("snapshot life") != 0 ||
 					  strcmp(mirror_state("life"), "STATUS_RUNNING") == 0));
 	kill(daemon_worker("mirror life"), SIGKILL);
-	on_source("UPDATE t SET v = 'changed' WHERE id % 3 = 0");
-	on_source("DELETE FROM t WHERE id % 7 = 0");
+	on_source("UPDATE t SET v = 'changed' WHERE id %% 3 = 0");
+	on_source("DELETE FROM t WHERE id %% 7 = 0");
 	mirror_wait("life", "STATUS_RUNNING");
 	expect_equal("t");
 }
@@ -309,7 +309,7 @@ START_TEST(snapshot_can_be_paused)
 	mirror_create("life", "public.t", HARD ", 'snapshot_num_rows_per_partition': 10000");
 	mirror_change("life", "STATUS_PAUSED");
 	ck_assert(poll_until(WAIT_MS, daemon_worker("") == 0));
-	on_source("UPDATE t SET v = 'while paused' WHERE id % 10 = 0");
+	on_source("UPDATE t SET v = 'while paused' WHERE id %% 10 = 0");
 	mirror_change("life", "STATUS_RUNNING");
 	expect_equal("t");
 }

@@ -157,7 +157,7 @@ step_into(const cJSON *json, const char *name)
 }
 
 const cJSON *
-json_at(const cJSON *json, const char *path)
+field_at(const cJSON *json, const char *path)
 {
 	char name[STEP_MAX];
 
@@ -172,9 +172,9 @@ json_at(const cJSON *json, const char *path)
 }
 
 char *
-json_text(const cJSON *json, const char *path)
+field_text(const cJSON *json, const char *path)
 {
-	const cJSON *at = json_at(json, path);
+	const cJSON *at = field_at(json, path);
 	char *printed, *copy;
 
 	if (at == NULL)

@@ -5,8 +5,8 @@
  * it, which stays valid until the next call. Paths start behind /api/v1 unless
  * they begin with "//", which stands for the server's root ("//healthz").
  *
- * json_at() follows a dotted path with names and array positions, for example
- * "peer.postgresConfig.password" or "mirrors.0.name"; json_text() gives what is
+ * field_at() follows a dotted path with names and array positions, for example
+ * "peer.postgresConfig.password" or "mirrors.0.name"; field_text() gives what is
  * there as text ("(absent)" for nothing), so that one string comparison says all.
  */
 #ifndef PEERD_HARNESS_API_H
@@ -37,8 +37,8 @@ const struct reply *api_call_as(
 /* Fail the test, showing the body, unless the reply has this status. */
 const struct reply *api_expect(long status, const struct reply *r);
 
-const cJSON *json_at(const cJSON *json, const char *path);
-char *json_text(const cJSON *json, const char *path);
+const cJSON *field_at(const cJSON *json, const char *path);
+char *field_text(const cJSON *json, const char *path);
 
 /* The value of an Authorization header: Basic, with user and password. */
 char *api_basic(const char *user, const char *password);

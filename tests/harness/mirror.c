@@ -118,7 +118,7 @@ mirror_state(const char *name)
 
 	if (r->status == 404)
 		return text("STATUS_UNKNOWN");
-	return json_text(api_expect(200, r)->json, "currentFlowState");
+	return field_text(api_expect(200, r)->json, "currentFlowState");
 }
 
 char *
@@ -129,8 +129,8 @@ mirror_errors(const char *name)
 	const cJSON *one;
 	char *all = text("%s", "");
 
-	cJSON_ArrayForEach(one, json_at(api_expect(200, r)->json, "errors"))
-	    all = text("%s%s%s", all, *all != '\0' ? "; " : "", json_text(one, "errorMessage"));
+	cJSON_ArrayForEach(one, field_at(api_expect(200, r)->json, "errors"))
+	    all = text("%s%s%s", all, *all != '\0' ? "; " : "", field_text(one, "errorMessage"));
 	return all;
 }
 

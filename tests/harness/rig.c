@@ -74,8 +74,8 @@ drop_mirrors(void)
 	char *names[64];
 	size_t n = 0;
 
-	for (int i = 0; n < 64 && json_at(r->json, text("mirrors.%d", i)) != NULL; i++)
-		names[n++] = json_text(r->json, text("mirrors.%d.name", i));
+	for (int i = 0; n < 64 && field_at(r->json, text("mirrors.%d", i)) != NULL; i++)
+		names[n++] = field_text(r->json, text("mirrors.%d.name", i));
 	for (size_t i = 0; i < n; i++)
 		mirror_drop(names[i]);
 }
