@@ -12,6 +12,7 @@
 #include "lib/control/http_rest_int.h"
 #include "lib/control/service.h"
 #include "lib/wire/http1.h"
+#include "lib/wire/pbfield.h"
 #include "lib/wire/pbjson.h"
 
 /* ---- replies */
@@ -53,12 +54,36 @@ reply_message(struct http_request *req, const ProtobufCMessage *msg)
 
 /* ---- the request message */
 
+/* The plain field a parameter names, in either spelling; NULL when there is none. */
+static const ProtobufCFieldDescriptor *
+plain_field(const ProtobufCMessage *msg, const char *name)
+{
+	const ProtobufCMessageDescriptor *d = msg->descriptor;
+	char json_name[PBFIELD_NAME_MAX];
+
+	for (unsigned i = 0; i < d->n_fields; i++) {
+		pbfield_json_name(&d->fields[i], json_name);
+		if (strcmp(d->fields[i].name, name) == 0 || strcmp(json_name, name) == 0)
+			return pbfield_is_repeated(&d->fields[i]) ? NULL : &d->fields[i];
+	}
+	return NULL;
+}
+
+/* One of two values would be dropped in silence. */
+static bool
+set_param(ProtobufCMessage *msg, const char *name, const char *value, struct err *err)
+{
+	const ProtobufCFieldDescriptor *f = plain_field(msg, name);
+
+	if (f != NULL && pbfield_is_present(msg, f))
+		return err_set(err, ERR_INVALID, "field \"%s\" is given twice", f->name);
+	return pbjson_set_field(msg, name, value, err);
+}
+
 static bool
 set_query_param(void *arg, const char *name, const char *value, struct err *err)
 {
-	if (!pbjson_set_field(arg, name, value, err))
-		return err_context(err, "in the query string");
-	return true;
+	return set_param(arg, name, value, err) || err_context(err, "in the query string");
 }
 
 static bool
@@ -71,7 +96,7 @@ set_path_params(struct arena *a, const struct http_match *match, ProtobufCMessag
 	for (size_t i = 0; i < match->nparams; i++) {
 		p = &match->params[i];
 		if (!http1_decode(a, p->value, false, &value, err) ||
-		    !pbjson_set_field(msg,
+		    !set_param(msg,
 		    arena_strndup(a, (const char *)p->name.p, p->name.n), value, err))
 			return err_context(err, "in the path");
 	}

@@ -452,21 +452,30 @@ http_reply(struct http_request *req, int status, const char *content_type, struc
 	conn_enter(c, PHASE_WRITE);
 }
 
+/* Nobody may stay when peerd stops, and nobody idle while others wait outside. */
+static bool
+conn_must_leave(const struct http_conn *c)
+{
+	const struct http_port *port = c->port;
+
+	return c->close || port->server->quiescing ||
+	    (port->paused && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
+}
+
 static void
 conn_replied(struct http_conn *c)
 {
-	if (c->close && !c->linger) {
+	bool leave = conn_must_leave(c);
+
+	if (leave && !c->linger) {
 		http_conn_free(c);
-	} else if (c->close) {
-		/* so that a client still sending finds the reply, not a reset */
-		if (c->port->tls == NULL)
-			(void)shutdown(bufferevent_getfd(c->bev), SHUT_WR);
-		conn_enter(c, PHASE_LINGER);
-		conn_run(c);
-	} else {
-		conn_enter(c, PHASE_IDLE);
-		conn_run(c);
+		return;
 	}
+	/* so that a client still sending finds the reply, not a reset */
+	if (leave && c->port->tls == NULL)
+		(void)shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+	conn_enter(c, leave ? PHASE_LINGER : PHASE_IDLE);
+	conn_run(c);
 }
 
 /* ---- libevent's callbacks */
