@@ -1,0 +1,406 @@
+#include "lib/conn/pgconn.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/conn/pgparams.h"
+
+struct pgconn {
+	PGconn *pq;
+	const struct pgconn_interrupt *intr;
+};
+
+/*
+ * One canonical output form, whatever the server's or the role's defaults are:
+ * text values must mean the same to the destination, floats must round-trip.
+ */
+static const char session_settings[] =
+    "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3;"
+    " SET bytea_output = 'hex'; SET timezone = 'UTC'; SET xmloption = 'content';"
+    " SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0;"
+    " SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
+
+/* ---- errors */
+
+static enum err_code
+sqlstate_code(const char *state)
+{
+	static const struct {
+		const char *prefix;
+		enum err_code code;
+	} rows[] = {
+		{ "08", ERR_TRANSIENT },
+		{ "53", ERR_TRANSIENT },
+		{ "57P", ERR_TRANSIENT },
+		{ "57014", ERR_CANCELLED },
+		{ "40", ERR_TRANSIENT },
+		{ "55P03", ERR_TRANSIENT },	/* lock_not_available */
+		{ "55006", ERR_TRANSIENT },	/* object_in_use: a slot's old reader */
+		{ "25P03", ERR_TRANSIENT },
+		{ "58", ERR_TRANSIENT },
+		{ "XX", ERR_TRANSIENT },
+		{ "22", ERR_DATA },
+		{ "23", ERR_DATA },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strncmp(state, rows[i].prefix, strlen(rows[i].prefix)) == 0)
+			return rows[i].code;
+	return ERR_CONFIG;
+}
+
+/* libpq's messages end in a line break and may have several lines. */
+static void
+one_line(char *s)
+{
+	size_t n = strlen(s);
+
+	while (n > 0 && s[n - 1] == '\n')
+		s[--n] = '\0';
+	for (; *s != '\0'; s++)
+		if (*s == '\n')
+			*s = ' ';
+}
+
+static bool
+error_from_connection(PGconn *pq, struct err *err)
+{
+	err_set(err, ERR_TRANSIENT, "%s", pq != NULL ? PQerrorMessage(pq) : "out of memory");
+	one_line(err->msg);
+	if (err->msg[0] == '\0')
+		err_set(err, ERR_TRANSIENT, "connection to the server was lost");
+	return false;
+}
+
+bool
+pgconn_error(PGconn *pq, const PGresult *res, struct err *err)
+{
+	const char *state, *text, *detail, *hint;
+
+	state = res != NULL ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	if (state == NULL)
+		return error_from_connection(pq, err);
+	text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	err_set(err, sqlstate_code(state), "%s%s%s%s", text, detail != NULL ? " (" : "",
+	    detail != NULL ? detail : "", detail != NULL ? ")" : "");
+	one_line(err->msg);
+	if (hint != NULL)
+		err_hint(err, "%s", hint);
+	snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", state);
+	return false;
+}
+
+/* ---- waiting */
+
+static bool
+interrupted(struct pgconn *c, struct err *err)
+{
+	if (c->intr->check(c->intr->arg))
+		return false;
+	err_set(err, ERR_CANCELLED, "asked to stop");
+	return true;
+}
+
+static bool
+wait_fd(struct pgconn *c, short events, int timeout_ms, struct err *err)
+{
+	struct pollfd fds[2];
+	int n;
+
+	for (;;) {
+		fds[0] = (struct pollfd){ .fd = PQsocket(c->pq), .events = events };
+		fds[1] = (struct pollfd){ .fd = c->intr != NULL ? c->intr->fd : -1, .events = POLLIN };
+		n = poll(fds, 2, timeout_ms);
+		if (n < 0 && errno != EINTR)
+			return err_set(err, ERR_TRANSIENT, "could not wait for the server: %s",
+			    strerror(errno));
+		if (n == 0)
+			return err_set(err, ERR_TIMEOUT, "the server did not answer in time");
+		if (n > 0 && fds[1].revents != 0 && interrupted(c, err))
+			return false;
+		if (n > 0 && fds[0].revents != 0)
+			return true;
+	}
+}
+
+bool
+pgconn_wait(struct pgconn *c, bool for_write, struct err *err)
+{
+	return wait_fd(c, for_write ? POLLIN | POLLOUT : POLLIN, -1, err);
+}
+
+/* ---- opening and closing */
+
+static bool
+connect_loop(struct pgconn *c, usec_t timeout, struct err *err)
+{
+	usec_t deadline = clock_mono_us() + timeout, left;
+	PostgresPollingStatusType st = PGRES_POLLING_WRITING;
+
+	while (st == PGRES_POLLING_READING || st == PGRES_POLLING_WRITING) {
+		left = deadline - clock_mono_us();
+		if (left <= 0)
+			return err_set(err, ERR_TIMEOUT, "no answer within %d s",
+			    (int)(timeout / USEC_PER_SEC));
+		if (!wait_fd(c, st == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+			(int)(left / USEC_PER_MSEC) + 1, err))
+			return false;
+		st = PQconnectPoll(c->pq);
+	}
+	return st == PGRES_POLLING_OK || error_from_connection(c->pq, err);
+}
+
+/* The server says why it refused only in words; a refusal for good is the user's to mend. */
+static void
+classify_connect_error(struct err *err)
+{
+	static const char *const for_good[] = { "authentication failed", "no pg_hba.conf entry",
+		"does not exist", "no password supplied", "is not permitted to log in",
+		"must be superuser or replication role", "permission denied",
+		"SSL", "certificate", "could not translate host name" };
+	size_t i;
+
+	for (i = 0; i < sizeof(for_good) / sizeof(for_good[0]); i++)
+		if (err->code == ERR_TRANSIENT && strstr(err->msg, for_good[i]) != NULL)
+			err->code = ERR_CONFIG;
+	if (err->hint[0] == '\0')
+		err_hint(err, "%s", err->code == ERR_CONFIG
+			? "check the peer's user, password, database, TLS settings and the server's pg_hba.conf"
+			: "check the peer's host and port, and that the server is running");
+}
+
+bool
+pgconn_open(const PeerdbPeers__PostgresConfig *cfg, const char *what, enum pgconn_mode mode,
+    usec_t timeout, const struct pgconn_interrupt *intr, struct pgconn **c_r, struct err *err)
+{
+	struct pgconn *c = xcalloc(1, sizeof(*c));
+	struct pgparams params;
+
+	c->intr = intr;
+	if (!pgparams_build(&params, cfg, what, mode == PGCONN_REPLICATION, err))
+		goto fail;
+	c->pq = PQconnectStartParams(params.keys, params.values, 1);
+	if (c->pq == NULL || PQstatus(c->pq) == CONNECTION_BAD) {
+		error_from_connection(c->pq, err);
+		goto fail_connect;
+	}
+	PQsetNoticeProcessor(c->pq, pgparams_ignore_notice, NULL);
+	if (!connect_loop(c, timeout, err))
+		goto fail_connect;
+	pgparams_done(&params);
+	if (!pgconn_run(c, err, "%s", session_settings)) {
+		pgconn_close(&c);
+		return false;
+	}
+	*c_r = c;
+	return true;
+fail_connect:
+	classify_connect_error(err);
+fail:
+	pgparams_done(&params);
+	pgconn_close(&c);
+	return false;
+}
+
+void
+pgconn_close(struct pgconn **c)
+{
+	if (*c == NULL)
+		return;
+	PQfinish((*c)->pq);
+	MEM_FREE(*c);
+}
+
+PGconn *
+pgconn_pq(struct pgconn *c)
+{
+	return c->pq;
+}
+
+int
+pgconn_version(const struct pgconn *c)
+{
+	return PQserverVersion(c->pq);
+}
+
+/* ---- statements */
+
+static void
+cancel_statement(PGconn *pq)
+{
+	PGcancel *cancel = PQgetCancel(pq);
+	char words[256];
+
+	if (cancel != NULL && !PQcancel(cancel, words, sizeof(words)))
+		PQreset(pq);	/* could not cancel: drop the connection instead */
+	PQfreeCancel(cancel);
+}
+
+/* The last result of the statement under way; an error result wins over later ones. */
+static PGresult *
+collect(struct pgconn *c, struct err *err)
+{
+	PGresult *res = NULL, *next;
+	ExecStatusType st;
+
+	for (;;) {
+		while (PQisBusy(c->pq)) {
+			if (!wait_fd(c, POLLIN, -1, err)) {
+				cancel_statement(c->pq);
+				PQclear(res);
+				return NULL;
+			}
+			if (!PQconsumeInput(c->pq))
+				break;
+		}
+		next = PQgetResult(c->pq);
+		if (next == NULL)
+			return res;
+		if (res != NULL && PQresultStatus(res) == PGRES_FATAL_ERROR) {
+			PQclear(next);
+			continue;
+		}
+		PQclear(res);
+		res = next;
+		st = PQresultStatus(res);
+		if (st == PGRES_COPY_BOTH || st == PGRES_COPY_IN || st == PGRES_COPY_OUT)
+			return res;
+	}
+}
+
+static PGresult *
+finish(struct pgconn *c, bool sent, struct err *err)
+{
+	PGresult *res;
+
+	if (!sent) {
+		error_from_connection(c->pq, err);
+		return NULL;
+	}
+	res = collect(c, err);
+	if (res == NULL) {
+		if (err->code == ERR_NONE)
+			error_from_connection(c->pq, err);
+		return NULL;
+	}
+	if (PQresultStatus(res) == PGRES_FATAL_ERROR || PQresultStatus(res) == PGRES_BAD_RESPONSE) {
+		pgconn_error(c->pq, res, err);
+		PQclear(res);
+		return NULL;
+	}
+	return res;
+}
+
+PGresult *
+pgconn_exec(struct pgconn *c, struct err *err, const char *sql)
+{
+	err_clear(err);
+	return finish(c, PQsendQuery(c->pq, sql) == 1, err);
+}
+
+#define PARAMS_MAX	16
+
+PGresult *
+pgconn_query(struct pgconn *c, struct err *err, const char *sql, int nparams, ...)
+{
+	const char *values[PARAMS_MAX];
+	va_list ap;
+	int i;
+
+	if (nparams > PARAMS_MAX)
+		bug("%d parameters for one query", nparams);
+	va_start(ap, nparams);
+	for (i = 0; i < nparams; i++)
+		values[i] = va_arg(ap, const char *);
+	va_end(ap);
+	err_clear(err);
+	return finish(c, PQsendQueryParams(c->pq, sql, nparams, NULL, values, NULL, NULL, 0) == 1, err);
+}
+
+bool
+pgconn_run(struct pgconn *c, struct err *err, const char *fmt, ...)
+{
+	struct buf sql;
+	PGresult *res;
+	va_list ap;
+
+	buf_init(&sql, 16 << 20);
+	va_start(ap, fmt);
+	buf_vprintf(&sql, fmt, ap);
+	va_end(ap);
+	res = pgconn_exec(c, err, buf_str(&sql));
+	buf_done(&sql);
+	if (res == NULL)
+		return false;
+	PQclear(res);
+	return true;
+}
+
+bool
+pgconn_run_buf(struct pgconn *c, struct buf *sql, struct err *err)
+{
+	PGresult *res = NULL;
+
+	if (buf_overflowed(sql))
+		err_set(err, ERR_TOO_LARGE, "a statement of more than %zu bytes", sql->max);
+	else
+		res = pgconn_exec(c, err, buf_str(sql));
+	buf_done(sql);
+	PQclear(res);
+	return res != NULL;
+}
+
+/* ---- text */
+
+void
+pgconn_ident(struct buf *b, const char *name)
+{
+	buf_char(b, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"')
+			buf_char(b, '"');
+		buf_char(b, *name);
+	}
+	buf_char(b, '"');
+}
+
+void
+pgconn_qualified(struct buf *b, const char *schema, const char *name)
+{
+	pgconn_ident(b, schema);
+	buf_char(b, '.');
+	pgconn_ident(b, name);
+}
+
+/* E'' form when a backslash is in it, so that it means the same under any setting. */
+void
+pgconn_literal(struct buf *b, const char *value)
+{
+	if (strchr(value, '\\') != NULL)
+		buf_str_add(b, " E");
+	buf_char(b, '\'');
+	for (; *value != '\0'; value++) {
+		if (*value == '\'' || *value == '\\')
+			buf_char(b, *value);
+		buf_char(b, *value);
+	}
+	buf_char(b, '\'');
+}
+
+int64_t
+pgcell_i64(const PGresult *res, int row, int col)
+{
+	return strtoll(PQgetvalue(res, row, col), NULL, 10);
+}
+
+bool
+pgcell_bool(const PGresult *res, int row, int col)
+{
+	return PQgetvalue(res, row, col)[0] == 't';
+}

@@ -1,0 +1,157 @@
+#include "lib/conn/pgrepl.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/conn/pgconn.h"
+
+struct pgrepl {
+	struct pgconn *conn;
+	char *msg;		/* libpq's, of the last pgrepl_next() */
+	uint64_t bytes;
+};
+
+/*
+ * XLogData    'w'  u64 start   u64 end of WAL   i64 send time   payload
+ * Keepalive   'k'  u64 end of WAL   i64 send time   u8 reply wanted
+ * Status      'r'  u64 received   u64 flushed   u64 applied   i64 time   u8 reply wanted
+ */
+#define STATUS_BYTES	34
+
+bool
+pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, lsn_t from,
+    bool binary, struct pgrepl **r_r, struct err *err)
+{
+	struct buf sql, pub;
+	struct pgrepl *r;
+	PGresult *res;
+
+	buf_init(&sql, 4096);
+	buf_init(&pub, 1024);
+	pgconn_ident(&pub, publication);
+	buf_str_add(&sql, "START_REPLICATION SLOT ");
+	pgconn_ident(&sql, slot);
+	buf_printf(&sql, " LOGICAL %s (proto_version '1', publication_names ", lsn_str(from));
+	pgconn_literal(&sql, buf_str(&pub));
+	buf_printf(&sql, "%s)", binary ? ", binary 'true'" : "");
+	res = pgconn_exec(*conn, err, buf_str(&sql));
+	buf_done(&pub);
+	buf_done(&sql);
+	if (res == NULL)
+		return err_context(err, "slot \"%s\"", slot);
+	PQclear(res);
+	if (PQsetnonblocking(pgconn_pq(*conn), 1) != 0)
+		return pgconn_error(pgconn_pq(*conn), NULL, err);
+	r = xcalloc(1, sizeof(*r));
+	r->conn = *conn;
+	*conn = NULL;
+	*r_r = r;
+	return true;
+}
+
+void
+pgrepl_free(struct pgrepl **r)
+{
+	if (*r == NULL)
+		return;
+	PQfreemem((*r)->msg);
+	pgconn_close(&(*r)->conn);
+	MEM_FREE(*r);
+}
+
+int
+pgrepl_fd(const struct pgrepl *r)
+{
+	return PQsocket(pgconn_pq(r->conn));
+}
+
+bool
+pgrepl_read(struct pgrepl *r, struct err *err)
+{
+	PGconn *pq = pgconn_pq(r->conn);
+
+	return PQconsumeInput(pq) == 1 || pgconn_error(pq, NULL, err);
+}
+
+/* The server ended the stream: with an error, or because it shuts down. */
+static enum pgrepl_event
+stream_ended(PGconn *pq, struct err *err)
+{
+	PGresult *res = PQgetResult(pq);
+
+	if (res != NULL && PQresultStatus(res) == PGRES_FATAL_ERROR)
+		pgconn_error(pq, res, err);
+	else
+		err_set(err, ERR_TRANSIENT, "the source ended the replication stream");
+	PQclear(res);
+	return PGREPL_ERROR;
+}
+
+static enum pgrepl_event
+parse(struct pgrepl *r, int len, struct pgrepl_msg *m, struct err *err)
+{
+	struct rbuf in = rbuf_of(slice_of(r->msg, (size_t)len));
+	uint8_t kind = rbuf_u8(&in);
+
+	if (kind == 'w') {
+		rbuf_u64(&in);
+		m->wal_end = rbuf_u64(&in);
+		rbuf_u64(&in);
+		m->bytes = slice_of(in.p, rbuf_left(&in));
+		if (rbuf_ok(&in))
+			return PGREPL_DATA;
+	} else if (kind == 'k') {
+		m->wal_end = rbuf_u64(&in);
+		rbuf_u64(&in);
+		m->reply_wanted = rbuf_u8(&in) != 0;
+		if (rbuf_done(&in))
+			return PGREPL_KEEPALIVE;
+	}
+	err_set(err, ERR_PROTOCOL, "malformed message in the replication stream");
+	return PGREPL_ERROR;
+}
+
+enum pgrepl_event
+pgrepl_next(struct pgrepl *r, struct pgrepl_msg *msg_r, struct err *err)
+{
+	PGconn *pq = pgconn_pq(r->conn);
+	int len;
+
+	PQfreemem(r->msg);
+	r->msg = NULL;
+	len = PQgetCopyData(pq, &r->msg, 1);
+	if (len == 0)
+		return PGREPL_NONE;
+	if (len == -1)
+		return stream_ended(pq, err);
+	if (len < 0) {
+		pgconn_error(pq, NULL, err);
+		return PGREPL_ERROR;
+	}
+	r->bytes += (uint64_t)len;
+	return parse(r, len, msg_r, err);
+}
+
+bool
+pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *err)
+{
+	PGconn *pq = pgconn_pq(r->conn);
+	uint8_t msg[STATUS_BYTES];
+
+	msg[0] = 'r';
+	put_u64(msg + 1, received);
+	put_u64(msg + 9, flushed);
+	put_u64(msg + 17, flushed);
+	put_u64(msg + 25, (uint64_t)(clock_wall_us() - PG_EPOCH_US));
+	msg[33] = 0;
+	/* a full socket keeps it in libpq's buffer; the next flush sends it */
+	if (PQputCopyData(pq, (const char *)msg, sizeof(msg)) != 1 || PQflush(pq) < 0)
+		return pgconn_error(pq, NULL, err);
+	return true;
+}
+
+uint64_t
+pgrepl_bytes(const struct pgrepl *r)
+{
+	return r->bytes;
+}

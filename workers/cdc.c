@@ -1,0 +1,374 @@
+#include "lib/base/limits.h"
+#include "lib/base/mem.h"
+#include "lib/conn/pgslot.h"
+#include "workers/cdc_int.h"
+
+/* Messages taken in one turn of the loop, in bytes, before others get their turn. */
+#define TURN_BYTES	(256 * KIB)
+
+/*
+ * Catching up, the stream is read in gulps: the walsender then finds its
+ * socket full, batches its writes, and spends half the CPU. A turn that found
+ * this much waits before the next.
+ */
+#define LAZY_BYTES	(16 * KIB)
+#define LAZY_US		300
+
+/* How long a stop waits for the end of the transaction that is arriving. */
+#define STOP_TX_US	(3 * USEC_PER_SEC)
+
+void
+cdc_fail(struct cdc *c, const struct err *err)
+{
+	worker_exit_failed(c->w, err);
+}
+
+/* ---- batches to the sink */
+
+static void
+submit(struct cdc *c)
+{
+	struct batch *b = c->fill;
+
+	batch_close(b);
+	b->id = c->report.id;
+	c->fill = c->spare;
+	c->spare = NULL;
+	sink_submit(c->sink, b);
+}
+
+/* The sink is idle: is there something for it? */
+static void
+submit_if_due(struct cdc *c)
+{
+	struct err err = ERR_INIT;
+
+	if (c->spare == NULL)
+		return;
+	if (!batch_empty(c->fill) && (batch_at_commit(c->fill) || c->held.n > 0 ||
+		batch_full(c->fill, c->max_changes))) {
+		submit(c);
+		return;
+	}
+	if (c->held.n > 0 && batch_empty(c->fill) && !cdc_release_held(c, &err))
+		cdc_fail(c, &err);
+}
+
+static void
+update_blocked(struct cdc *c)
+{
+	bool blocked = c->held.n > 0 ||
+	    (c->spare == NULL && batch_full(c->fill, c->max_changes));
+
+	if (c->blocked && !blocked)
+		event_active(c->readable, EV_READ, 0);	/* libpq may hold messages already */
+	c->blocked = blocked;
+}
+
+static void
+on_applied(void *arg, struct batch *b)
+{
+	struct cdc *c = arg;
+
+	cdc_report_applied(c, b);
+	batch_reset(b);
+	c->spare = b;
+	c->oldest_commit_us = batch_empty(c->fill) ? 0 : c->fill->commit_us;
+	submit_if_due(c);
+	update_blocked(c);
+	if (!c->blocked && !c->stopping)
+		event_add(c->readable, NULL);
+	cdc_stop_if_drained(c);
+}
+
+static void
+on_durable(void *arg, lsn_t lsn)
+{
+	struct cdc *c = arg;
+	struct err err = ERR_INIT;
+
+	ledger_durable(&c->ledger, lsn);
+	if (c->stopping || clock_mono_us() - c->report_at >= USEC_PER_SEC)
+		cdc_report_flush(c);
+	if (!cdc_send_status(c, &err))
+		cdc_fail(c, &err);
+	cdc_stop_if_drained(c);
+}
+
+static void
+on_table_error(void *arg, struct table *t, const struct err *why)
+{
+	struct cdc *c = arg;
+
+	worker_table_state(c->w, t, PEERD_WORKER__TABLE_STATE__TABLE_ERROR, why);
+}
+
+static void
+on_warning(void *arg, const char *words)
+{
+	struct cdc *c = arg;
+
+	worker_log(c->w, LOG_LEVEL_WARN, "%s", words);
+}
+
+static void
+on_error(void *arg, const struct err *err)
+{
+	cdc_fail(arg, err);
+}
+
+/* ---- reading */
+
+static void
+on_keepalive(struct cdc *c, const struct pgrepl_msg *m)
+{
+	struct err err = ERR_INIT;
+
+	if (m->wal_end > c->source_lsn)
+		c->source_lsn = m->wal_end;
+	if (!c->in_tx)
+		ledger_received(&c->ledger, m->wal_end);
+	if (m->reply_wanted && !cdc_send_status(c, &err))
+		cdc_fail(c, &err);
+}
+
+/* Take what is there. Returns false when there is nothing more. */
+static bool
+take_messages(struct cdc *c, struct err *err)
+{
+	struct pgrepl_msg m;
+	bool any = false;
+
+	while (!c->blocked) {
+		switch (pgrepl_next(c->repl, &m, err)) {
+		case PGREPL_NONE:
+			return any;
+		case PGREPL_ERROR:
+			cdc_fail(c, err);
+		case PGREPL_KEEPALIVE:
+			on_keepalive(c, &m);
+			break;
+		case PGREPL_DATA:
+			if (!cdc_message(c, m.bytes, err))
+				cdc_fail(c, err);
+			break;
+		}
+		any = true;
+		if (c->held.n > 0 || batch_full(c->fill, c->max_changes)) {
+			submit_if_due(c);
+			update_blocked(c);
+		}
+	}
+	return false;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval lazily = { .tv_usec = LAZY_US };
+	struct cdc *c = arg;
+	uint64_t before = pgrepl_bytes(c->repl), taken;
+	struct err err = ERR_INIT;
+	bool more = true;
+
+	if (c->stopping && !c->in_tx)
+		return;
+	while (more && pgrepl_bytes(c->repl) - before < TURN_BYTES) {
+		more = take_messages(c, &err);
+		if (!c->blocked && !pgrepl_read(c->repl, &err))
+			cdc_fail(c, &err);
+		if (!more && !c->blocked)
+			more = take_messages(c, &err);
+	}
+	submit_if_due(c);
+	update_blocked(c);
+	taken = pgrepl_bytes(c->repl) - before;
+	if (c->blocked) {
+		event_del(c->readable);
+	} else if (taken >= LAZY_BYTES) {
+		event_del(c->readable);
+		event_add(c->lazy, &lazily);
+	}
+	cdc_stop_if_drained(c);
+}
+
+static void
+on_lazy(evutil_socket_t fd, short what, void *arg)
+{
+	struct cdc *c = arg;
+
+	if (c->blocked)
+		return;
+	event_add(c->readable, NULL);
+	on_readable(fd, what, arg);
+}
+
+/* ---- stopping */
+
+/*
+ * Read on to the end of the transaction that is arriving, for a moment; then
+ * let the sink finish, make it durable, tell the source, and go. Whatever is
+ * cut off here comes again.
+ */
+void
+cdc_stop(struct cdc *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	c->stop_deadline = clock_mono_us() + STOP_TX_US;
+	if (!c->in_tx)
+		event_del(c->readable);
+	submit_if_due(c);
+	cdc_stop_if_drained(c);
+}
+
+void
+cdc_stop_if_drained(struct cdc *c)
+{
+	struct err err = ERR_INIT;
+
+	if (!c->stopping)
+		return;
+	if (!ledger_idle(&c->ledger)) {
+		sink_drain(c->sink);
+		if ((c->in_tx || c->ledger.open) && clock_mono_us() > c->stop_deadline)
+			worker_exit_done(c->w);
+		return;
+	}
+	cdc_report_flush(c);
+	if (!cdc_send_status(c, &err))
+		cdc_fail(c, &err);
+	worker_exit_done(c->w);
+}
+
+/* ---- starting */
+
+static bool
+open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
+{
+	c->sink_cb = (struct sink_callbacks){
+		.on_applied = on_applied,
+		.on_durable = on_durable,
+		.on_table_error = on_table_error,
+		.on_warning = on_warning,
+		.on_error = on_error,
+		.arg = c,
+	};
+	c->sink_cfg = (struct sink_config){
+		.loop = c->w->loop,
+		.mirror = c->w->config->mirror,
+		.peer = c->w->config->destination,
+		.tables = c->w->tables,
+		.ntables = c->w->ntables,
+		.intr = &c->w->intr,
+		.cb = &c->sink_cb,
+	};
+	c->sink = sink_pg_new(&c->sink_cfg);
+	if (!sink_open(c->sink, checkpoint_r, err))
+		return false;
+	if (*checkpoint_r == LSN_INVALID) {
+		err_set(err, ERR_CONFIG, "the destination has no position of mirror \"%s\"",
+		    c->w->config->mirror->flow_job_name);
+		return err_hint(err, "was its metadata schema dropped? drop the mirror and create it again");
+	}
+	return true;
+}
+
+/* A leftover of a killed worker may still be attached for a moment; help the server notice. */
+static bool
+free_slot(struct cdc *c, const char *slot, struct err *err)
+{
+	struct pgslot_state st;
+	PGresult *res;
+
+	if (!pgslot_read(c->watch, slot, &st, err))
+		return false;
+	if (!st.exists) {
+		err_set(err, ERR_CONFIG, "replication slot \"%s\" does not exist any more", slot);
+		return err_hint(err, "changes since then are lost to the mirror: drop it and create it"
+		    " again");
+	}
+	if (!pgslot_usable(slot, &st, err) || st.active_pid == 0)
+		return err->code == ERR_NONE;
+	res = pgconn_query(c->watch, err,
+	    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
+	    " WHERE slot_name = $1 AND active_pid IS NOT NULL", 1, slot);
+	PQclear(res);
+	return res != NULL;
+}
+
+/* Values may travel in binary form if every column of every table may. */
+static bool
+choose_form(struct cdc *c)
+{
+	bool binary = pgconn_version(c->watch) >= 140000;
+	uint32_t i;
+
+	for (i = 0; i < c->w->ntables; i++)
+		if (!c->w->tables[i]->binary && !c->w->tables[i]->stopped)
+			binary = false;
+	for (i = 0; i < c->w->ntables; i++)
+		c->w->tables[i]->binary = binary;
+	return binary;
+}
+
+static bool
+open_stream(struct cdc *c, lsn_t from, struct err *err)
+{
+	const PeerdbFlow__FlowConnectionConfigs *cfg = c->w->config->mirror;
+	const char *slot = pgslot_name(c->w->mirror, cfg);
+	struct pgconn *conn = NULL;
+	bool ok;
+
+	ok = free_slot(c, slot, err) &&
+	    worker_connect(c->w, true, PGCONN_REPLICATION, &conn, err) &&
+	    pgrepl_start(&conn, slot, pgslot_publication(c->w->mirror, cfg), from, choose_form(c),
+		&c->repl, err);
+	pgconn_close(&conn);
+	return ok;
+}
+
+static void
+watch_events(struct cdc *c)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct event_base *loop = c->w->loop;
+
+	c->readable = event_new(loop, pgrepl_fd(c->repl), EV_READ | EV_PERSIST, on_readable, c);
+	c->lazy = event_new(loop, -1, 0, on_lazy, c);
+	c->tick = event_new(loop, -1, EV_PERSIST, cdc_tick, c);
+	PQsetnonblocking(pgconn_pq(c->watch), 1);
+	c->watch_readable = event_new(loop, PQsocket(pgconn_pq(c->watch)), EV_READ | EV_PERSIST,
+	    cdc_watch_event, c);
+	event_add(c->readable, NULL);
+	event_add(c->tick, &second);
+	event_add(c->watch_readable, NULL);
+	event_active(c->readable, EV_READ, 0);
+}
+
+bool
+cdc_start(struct worker *w, struct err *err)
+{
+	struct cdc *c = xcalloc(1, sizeof(*c));
+	lsn_t checkpoint;
+
+	w->cdc = c;
+	c->w = w;
+	c->max_changes = w->config->mirror->max_batch_size > 0 ? w->config->mirror->max_batch_size :
+	    BATCH_CHANGES_MAX;
+	buf_init(&c->held, WAL_MESSAGE_MAX);
+	c->fill = batch_new(w->ntables);
+	c->spare = batch_new(w->ntables);
+	c->report.id = w->config->next_batch_id;
+	c->report.counts = xcalloc(w->ntables, sizeof(*c->report.counts));
+	c->rels = relmap_new(w->tables, w->ntables);
+	if (!worker_connect(w, true, PGCONN_PLAIN, &c->watch, err) ||
+	    !open_sink(c, &checkpoint, err) || !open_stream(c, checkpoint, err))
+		return false;
+	c->resume_lsn = checkpoint;
+	ledger_init(&c->ledger, checkpoint);
+	c->rows_at = clock_mono_us();
+	watch_events(c);
+	return true;
+}

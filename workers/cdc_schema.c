@@ -1,0 +1,134 @@
+#include "lib/conn/pginfo.h"
+#include "lib/conn/pgtypes.h"
+#include "lib/sink/pg_ddl.h"
+#include "workers/cdc_int.h"
+
+/*
+ * ADD COLUMN on the source. The stream says only the new column's type id and
+ * name, so the definition is read from the source's catalog; what it needs on
+ * the destination (a type, perhaps) is made first, outside the stream's
+ * transaction, and the column itself travels as a DDL segment in its place
+ * among the changes.
+ */
+
+static const PeerdbFlow__TableMapping *
+find_mapping(const struct cdc *c, const struct table *t)
+{
+	const PeerdWorker__Config *cfg = c->w->config;
+
+	return cfg->mirror->table_mappings[t->index];
+}
+
+static bool
+is_known(const struct table *t, const PeerdWorker__Column *col)
+{
+	uint16_t i;
+
+	for (i = 0; i < t->ncols; i++)
+		if (strcmp(t->cols[i].name, col->name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+copy_types(struct cdc *c, PeerdWorker__MirrorTable *def, struct err *err)
+{
+	struct pgconn *dst = NULL;
+	bool ok;
+
+	if (!worker_connect(c->w, false, PGCONN_PLAIN, &dst, err))
+		return false;
+	ok = pgtypes_copy(c->watch, dst, &def, 1, err);
+	pgconn_close(&dst);
+	return ok;
+}
+
+static bool
+add_column(struct cdc *c, struct table *t, const PeerdWorker__Column *col, struct err *err)
+{
+	const char *sql;
+	char *value = NULL;
+
+	if (!pg_ddl_column_default(c->watch, t->relid, col->name, c->w->mirror, &value, err) ||
+	    !c->sink->ops->ddl_add_column(c->sink, t, col, value, c->w->mirror, &sql, err))
+		return false;
+	batch_ddl(c->fill, sql);
+	ledger_change(&c->ledger);
+	worker_log(c->w, LOG_LEVEL_INFO, "table %s: column \"%s\" added", t->source_label, col->name);
+	return true;
+}
+
+/* The columns stay in their places, the new ones follow: prepared rows keep their meaning. */
+static void
+extend_table(struct cdc *c, struct table *t, const PeerdWorker__MirrorTable *def)
+{
+	struct table *fresh = table_new(c->w->mirror, t->index, def);
+	struct column *cols = arena_zalloc(c->w->mirror, ((size_t)t->ncols + fresh->ncols) *
+	    sizeof(*cols));
+	uint16_t i, j, n = t->ncols;
+
+	memcpy(cols, t->cols, t->ncols * sizeof(*cols));
+	for (i = 0; i < fresh->ncols; i++) {
+		for (j = 0; j < n && strcmp(cols[j].name, fresh->cols[i].name) != 0; j++)
+			;
+		if (j == n)
+			cols[n++] = fresh->cols[i];
+	}
+	t->cols = cols;
+	t->ncols = n;
+	t->def = def;
+}
+
+/*
+ * A type that cannot travel in binary form, in a stream that does: the column
+ * is made now, and the worker starts again with a stream in text form.
+ */
+static bool
+switch_to_text(struct cdc *c, struct table *t, const PeerdWorker__Column *col, struct err *err)
+{
+	struct pgconn *dst = NULL;
+	char *value = NULL;
+	bool ok;
+
+	if (!pg_ddl_column_default(c->watch, t->relid, col->name, c->w->mirror, &value, err) ||
+	    !worker_connect(c->w, false, PGCONN_PLAIN, &dst, err))
+		return false;
+	ok = pgconn_run(dst, err, "SET lock_timeout = '5s'") &&
+	    pg_ddl_add_column(dst, t->def, col, value, err);
+	pgconn_close(&dst);
+	if (!ok)
+		return false;
+	c->tables_changed = true;
+	cdc_report_tables(c);
+	return err_set(err, ERR_TRANSIENT, "column \"%s\" of %s needs values in text form:"
+	    " reconnecting", col->name, t->source_label);
+}
+
+bool
+cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation *rel,
+    struct err *err)
+{
+	PeerdWorker__MirrorTable *def = NULL;
+	size_t i;
+
+	if (!pginfo_load_table(c->watch, find_mapping(c, t), &def, err) || !copy_types(c, def, err))
+		return false;
+	for (i = 0; i < def->n_columns; i++) {
+		const PeerdWorker__Column *col = def->columns[i];
+
+		if (col->generated[0] != '\0' || is_known(t, col))
+			continue;
+		if (t->binary && !col->binary) {
+			t->def = def;
+			return switch_to_text(c, t, col, err);
+		}
+		if (!add_column(c, t, col, err))
+			return false;
+	}
+	extend_table(c, t, def);
+	sink_table_changed(c->sink, t);
+	if (!relmap_remap(c->rels, rel, err))
+		return false;
+	c->tables_changed = true;	/* told once it is durable */
+	return true;
+}

@@ -1,0 +1,149 @@
+#include "workers/cdc_int.h"
+
+static bool
+on_begin(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	c->in_tx = true;
+	c->skip_tx = m->begin.final_lsn < c->resume_lsn;
+	c->tx_commit_us = m->begin.commit_time + PG_EPOCH_US;
+	return true;
+}
+
+static bool
+on_commit(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	c->in_tx = false;
+	if (!c->skip_tx && c->ledger.open) {
+		batch_commit(c->fill, m->commit.end_lsn, c->tx_commit_us);
+		if (c->oldest_commit_us == 0)
+			c->oldest_commit_us = c->tx_commit_us;
+	}
+	ledger_commit(&c->ledger, m->commit.end_lsn);
+	return true;
+}
+
+/* The table cannot be carried on; the others can. */
+static void
+stop_table(struct cdc *c, struct table *t, const struct err *why)
+{
+	t->stopped = true;
+	worker_table_state(c->w, t, PEERD_WORKER__TABLE_STATE__TABLE_ERROR, why);
+}
+
+static bool
+on_relation(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct table *t;
+
+	switch (relmap_relation(c->rels, &m->relation, &t, &why)) {
+	case RELMAP_MISMATCH:
+		stop_table(c, t, &why);
+		return true;
+	case RELMAP_COLUMNS_ADDED:
+		/* rows of the old form must be out of the way before the table changes */
+		if (!batch_empty(c->fill) || c->spare == NULL) {
+			buf_add(&c->held, bytes.p, bytes.n);
+			return true;
+		}
+		if (cdc_columns_added(c, t, &m->relation, &why))
+			return true;
+		if (why.code != ERR_DATA)
+			return err_set(err, why.code, "%s", why.msg);
+		stop_table(c, t, &why);
+		return true;
+	default:
+		return true;
+	}
+}
+
+static bool
+on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	static const enum change_op ops[128] = {
+		[PGOUTPUT_INSERT] = CHANGE_INSERT,
+		[PGOUTPUT_UPDATE] = CHANGE_UPDATE,
+		[PGOUTPUT_DELETE] = CHANGE_DELETE,
+	};
+	const struct pgoutput_change *ch = &m->change;
+	const struct row *old = NULL, *new = NULL;
+	struct arena *a = c->fill->arena;
+	struct table *t;
+
+	if (c->skip_tx)
+		return true;
+	if (!relmap_table(c->rels, ch->relid, &t, err))
+		return false;
+	if (t == NULL)
+		return true;
+	if ((ch->old_form != '\0' && !relmap_row(c->rels, ch->relid, &ch->old, a, &old, err)) ||
+	    (ch->has_new && !relmap_row(c->rels, ch->relid, &ch->new, a, &new, err)))
+		return false;
+	batch_add(c->fill, t, ops[m->kind], old, ch->old_form == 'O', new);
+	ledger_change(&c->ledger);
+	return true;
+}
+
+static bool
+on_truncate(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	struct rbuf ids = m->truncate.relids;
+	struct table **list, *t;
+	uint32_t i, n = 0;
+
+	if (c->skip_tx)
+		return true;
+	list = arena_alloc(c->fill->arena, m->truncate.nrels * sizeof(struct table *));
+	for (i = 0; i < m->truncate.nrels; i++) {
+		if (!relmap_table(c->rels, rbuf_u32(&ids), &t, err))
+			return false;
+		if (t != NULL)
+			list[n++] = t;
+	}
+	if (n == 0)
+		return true;
+	batch_truncate(c->fill, list, n, (m->truncate.flags & PGOUTPUT_TRUNCATE_CASCADE) != 0,
+	    (m->truncate.flags & PGOUTPUT_TRUNCATE_RESTART) != 0);
+	ledger_change(&c->ledger);
+	return true;
+}
+
+static bool
+on_other(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	return true;
+}
+
+static bool (*const handlers[128])(struct cdc *, const struct pgoutput_msg *, struct slice,
+    struct err *) = {
+	[PGOUTPUT_BEGIN] = on_begin,
+	[PGOUTPUT_COMMIT] = on_commit,
+	[PGOUTPUT_ORIGIN] = on_other,
+	[PGOUTPUT_RELATION] = on_relation,
+	[PGOUTPUT_TYPE] = on_other,
+	[PGOUTPUT_INSERT] = on_change,
+	[PGOUTPUT_UPDATE] = on_change,
+	[PGOUTPUT_DELETE] = on_change,
+	[PGOUTPUT_TRUNCATE] = on_truncate,
+	[PGOUTPUT_MESSAGE] = on_other,
+};
+
+bool
+cdc_message(struct cdc *c, struct slice bytes, struct err *err)
+{
+	struct pgoutput_msg m;
+
+	return pgoutput_decode(bytes, &m, err) && handlers[m.kind](c, &m, bytes, err);
+}
+
+bool
+cdc_release_held(struct cdc *c, struct err *err)
+{
+	struct buf held = c->held;
+	bool ok;
+
+	buf_init(&c->held, held.max);
+	ok = cdc_message(c, buf_slice(&held), err);
+	buf_done(&held);
+	return ok;
+}

@@ -1,0 +1,642 @@
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/limits.h"
+#include "lib/base/mem.h"
+#include "lib/conn/pginfo.h"
+#include "lib/conn/pgslot.h"
+#include "lib/ipc/spawn.h"
+#include "lib/sink/pg_ddl.h"
+#include "lib/sink/pg_ddl_meta.h"
+#include "workers/snapshot_plan.h"
+#include "workers/worker.h"
+
+/*
+ * The initial load, seen from the mirror worker: it holds the exported
+ * snapshot, plans the partitions, and hands them one by one to snapshot
+ * workers (snapshot_worker.c), which it starts and outlives. When a table's
+ * partitions are in, a worker builds its keys while others read on. At the
+ * end the slot's position becomes the mirror's checkpoint on the destination,
+ * and streaming begins there.
+ *
+ * A snapshot worker that dies costs its partition's work: another one does it
+ * again. When the mirror worker dies, or the connection that holds the
+ * snapshot, everything starts over: the slot is made anew, the tables emptied.
+ */
+
+#define SLOT_DROP_TIMEOUT	(30 * USEC_PER_SEC)
+#define CHILDREN_MAX		64
+#define DEATHS_MAX		10	/* of snapshot workers, without a partition done between */
+#define PROGRESS_US		USEC_PER_SEC
+
+enum task_state { TASK_WAITING, TASK_ASSIGNED, TASK_DONE };
+
+struct partition {
+	uint32_t table;
+	int32_t number;		/* within the table */
+	const char *relation;	/* quoted */
+	char where[96];
+	enum task_state state;
+};
+
+struct load_table {
+	struct table *t;
+	uint32_t first, count;	/* partitions */
+	uint32_t waiting, done;
+	int64_t rows;		/* of finished partitions */
+	int64_t rows_estimated;
+	enum task_state keys;
+	bool started;
+};
+
+/* A snapshot worker. Its task is a partition, or the keys of a table (partition NULL). */
+struct child {
+	struct snapshot *sn;
+	pid_t pid;
+	struct ipc *ipc;
+	bool ready;
+	struct partition *partition;
+	struct load_table *keys;
+	int64_t rows;		/* of the partition under way */
+	struct err err;		/* why it said it failed */
+};
+
+struct snapshot {
+	struct worker *w;
+	struct pgconn *holder;	/* keeps the exported snapshot alive */
+	struct pgconn *dst;
+	const char *meta;
+	char id[40];		/* of this attempt */
+	struct pgslot_point point;
+	struct partition *parts;
+	uint32_t nparts, parts_cap;
+	struct load_table *tables;
+	struct child children[CHILDREN_MAX];
+	uint32_t nchildren;
+	unsigned deaths;
+	usec_t progress_at;
+};
+
+static void
+fail(struct snapshot *sn, const struct err *err)
+{
+	worker_exit_failed(sn->w, err);
+}
+
+/* ---- before the load: slot, snapshot, a clean destination */
+
+static bool
+snapshot_only(const struct snapshot *sn)
+{
+	return sn->w->config->mirror->initial_snapshot_only;
+}
+
+static bool
+export_plainly(struct snapshot *sn, struct err *err)
+{
+	PGresult *res;
+
+	if (!worker_connect(sn->w, true, PGCONN_PLAIN, &sn->holder, err) ||
+	    !pgconn_run(sn->holder, err, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+		return false;
+	res = pgconn_exec(sn->holder, err, "SELECT pg_export_snapshot()");
+	if (res == NULL)
+		return false;
+	snprintf(sn->point.snapshot, sizeof(sn->point.snapshot), "%s", pgcell(res, 0, 0));
+	PQclear(res);
+	return true;
+}
+
+static bool
+export_with_slot(struct snapshot *sn, struct err *err)
+{
+	const char *slot = pgslot_name(sn->w->mirror, sn->w->config->mirror);
+	struct pgconn *plain = NULL;
+	bool ok;
+
+	ok = worker_connect(sn->w, true, PGCONN_PLAIN, &plain, err) &&
+	    pgslot_drop(plain, slot, SLOT_DROP_TIMEOUT, err) &&
+	    worker_connect(sn->w, true, PGCONN_REPLICATION, &sn->holder, err) &&
+	    pgslot_create_exported(sn->holder, slot, &sn->point, err);
+	pgconn_close(&plain);
+	return ok;
+}
+
+/*
+ * Shut out workers of an earlier attempt (see snapshot_worker.c), then remove
+ * what they loaded. Deleting their snapshot's row waits for those that are
+ * in the middle of a partition.
+ */
+static bool
+clean_destination(struct snapshot *sn, struct err *err)
+{
+	const char *mirror = sn->w->config->mirror->flow_job_name;
+	PeerdWorker__MirrorTable **defs;
+	struct buf sql;
+	PGresult *res;
+	uint32_t i;
+	bool ok;
+
+	if (!pg_ddl_meta_restart(sn->dst, sn->meta, mirror, err))
+		return false;
+	buf_init(&sql, 1024);
+	buf_str_add(&sql, "INSERT INTO ");
+	pgconn_qualified(&sql, sn->meta, "peerd_snapshot_partitions");
+	buf_str_add(&sql, " (mirror_name, snapshot_id, table_index, partition, rows)"
+	    " VALUES ($1, $2, -1, -1, 0)");
+	res = pgconn_query(sn->dst, err, buf_str(&sql), 2, mirror, sn->id);
+	buf_done(&sql);
+	PQclear(res);
+	if (res == NULL)
+		return false;
+	defs = xcalloc(sn->w->ntables, sizeof(PeerdWorker__MirrorTable *));
+	for (i = 0; i < sn->w->ntables; i++)
+		defs[i] = (PeerdWorker__MirrorTable *)sn->w->tables[i]->def;
+	ok = pg_ddl_truncate_all(sn->dst, defs, sn->w->ntables, err);
+	free(defs);
+	return ok;
+}
+
+/* The checkpoint is the last thing a load writes: with it there, only the daemon missed the end. */
+static bool
+already_loaded(struct snapshot *sn, lsn_t *lsn_r, struct err *err)
+{
+	struct buf sql;
+	PGresult *res;
+
+	*lsn_r = LSN_INVALID;
+	if (sn->w->config->phase != PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT)
+		return true;
+	buf_init(&sql, 1024);
+	buf_str_add(&sql, "SELECT lsn_offset FROM ");
+	pgconn_qualified(&sql, sn->meta, "peerdb_mirror_jobs");
+	buf_str_add(&sql, " WHERE mirror_job_name = $1");
+	res = pgconn_query(sn->dst, err, buf_str(&sql), 1, sn->w->config->mirror->flow_job_name);
+	buf_done(&sql);
+	if (res == NULL)
+		return false;
+	if (PQntuples(res) == 1)
+		*lsn_r = (lsn_t)pgcell_i64(res, 0, 0);
+	PQclear(res);
+	return true;
+}
+
+/* ---- the plan */
+
+static struct partition *
+add_partition(struct snapshot *sn)
+{
+	if (sn->nparts == sn->parts_cap) {
+		sn->parts_cap = sn->parts_cap > 0 ? sn->parts_cap * 2 : 64;
+		sn->parts = xrealloc(sn->parts, sn->parts_cap * sizeof(*sn->parts));
+	}
+	return &sn->parts[sn->nparts++];
+}
+
+static void
+cut_leaf(struct snapshot *sn, struct load_table *lt, const struct pginfo_leaf *leaf, bool ranges)
+{
+	int64_t wanted = sn->w->config->mirror->snapshot_num_rows_per_partition, per, from;
+	struct partition *p;
+
+	per = snapshot_blocks_per_partition(leaf->blocks, leaf->rows, wanted > 0 ? wanted : 1000000,
+	    ranges);
+	for (from = 0; from == 0 || from < leaf->blocks; from += per) {
+		p = add_partition(sn);
+		*p = (struct partition){ .table = lt->t->index, .number = (int32_t)lt->count++ };
+		p->relation = arena_strdup(sn->w->mirror, leaf->relation);
+		snapshot_where(from, from + per < leaf->blocks ? from + per : -1, p->where,
+		    sizeof(p->where));
+	}
+	lt->rows_estimated += leaf->rows > 0 ? leaf->rows : 0;
+}
+
+static bool
+plan_table(struct snapshot *sn, struct pgconn *src, struct load_table *lt, struct err *err)
+{
+	bool ranges = pgconn_version(src) >= 140000;
+	struct pginfo_leaves leaves;
+	size_t i;
+
+	lt->first = sn->nparts;
+	if (!pginfo_load_leaves(src, lt->t->relid, &leaves, err))
+		return err_context(err, "source table %s", lt->t->source_label);
+	for (i = 0; i < leaves.n; i++)
+		cut_leaf(sn, lt, &leaves.v[i], ranges);
+	pginfo_leaves_done(&leaves);
+	lt->waiting = lt->count;
+	return true;
+}
+
+static bool
+plan(struct snapshot *sn, struct err *err)
+{
+	struct pgconn *src = NULL;
+	bool ok = worker_connect(sn->w, true, PGCONN_PLAIN, &src, err);
+	uint32_t i;
+
+	sn->tables = xcalloc(sn->w->ntables, sizeof(*sn->tables));
+	for (i = 0; ok && i < sn->w->ntables; i++) {
+		sn->tables[i].t = sn->w->tables[i];
+		ok = plan_table(sn, src, &sn->tables[i], err);
+	}
+	pgconn_close(&src);
+	return ok;
+}
+
+static void
+tell_plan(struct snapshot *sn)
+{
+	PeerdWorker__SnapshotPlan msg = PEERD_WORKER__SNAPSHOT_PLAN__INIT;
+	PeerdWorker__SnapshotPlan__Table *rows, **list;
+	uint32_t i, n = sn->w->ntables;
+
+	rows = xcalloc(n, sizeof(*rows));
+	list = xcalloc(n, sizeof(PeerdWorker__SnapshotPlan__Table *));
+	for (i = 0; i < n; i++) {
+		peerd_worker__snapshot_plan__table__init(&rows[i]);
+		rows[i].source = (char *)sn->tables[i].t->source_label;
+		rows[i].destination = (char *)sn->tables[i].t->destination_label;
+		rows[i].has_partitions = rows[i].has_rows_estimated = true;
+		rows[i].partitions = (int32_t)sn->tables[i].count;
+		rows[i].rows_estimated = sn->tables[i].rows_estimated;
+		list[i] = &rows[i];
+	}
+	msg.n_tables = n;
+	msg.tables = list;
+	msg.snapshot_id = sn->id;
+	ipc_send(sn->w->ipc, IPC_SNAPSHOT_PLAN, 0, &msg);
+	free(list);
+	free(rows);
+}
+
+/* ---- handing out work */
+
+static void
+assign(struct child *ch, const struct table *t, struct partition *p)
+{
+	PeerdWorker__SnapshotAssign msg = PEERD_WORKER__SNAPSHOT_ASSIGN__INIT;
+
+	msg.has_table = msg.has_partition = msg.has_build_keys = true;
+	msg.table = (int32_t)t->index;
+	msg.partition = p != NULL ? p->number : -1;
+	msg.relation = (char *)(p != NULL ? p->relation : "");
+	msg.where = (char *)(p != NULL ? p->where : "");
+	msg.build_keys = p == NULL;
+	ipc_send(ch->ipc, IPC_SNAPSHOT_ASSIGN, 0, &msg);
+}
+
+static void
+assign_keys(struct snapshot *sn, struct child *ch, struct load_table *lt)
+{
+	lt->keys = TASK_ASSIGNED;
+	ch->keys = lt;
+	assign(ch, lt->t, NULL);
+	worker_table_state(sn->w, lt->t, PEERD_WORKER__TABLE_STATE__TABLE_INDEXING, NULL);
+}
+
+static void
+assign_partition(struct snapshot *sn, struct child *ch, struct load_table *lt)
+{
+	struct partition *p = &sn->parts[lt->first];
+
+	while (p->state != TASK_WAITING)
+		p++;
+	p->state = TASK_ASSIGNED;
+	lt->waiting--;
+	if (!lt->started)
+		worker_table_state(sn->w, lt->t, PEERD_WORKER__TABLE_STATE__TABLE_LOADING, NULL);
+	lt->started = true;
+	ch->partition = p;
+	ch->rows = 0;
+	assign(ch, lt->t, p);
+}
+
+/*
+ * Keys first: they hold up the end. Then tables in order, as many side by side
+ * as the mirror says; a worker that finds nothing left in these goes ahead
+ * with the next table rather than wait.
+ */
+static bool
+give_work(struct snapshot *sn, struct child *ch)
+{
+	uint32_t i;
+
+	for (i = 0; i < sn->w->ntables; i++) {
+		struct load_table *lt = &sn->tables[i];
+
+		if (lt->done == lt->count && lt->keys == TASK_WAITING) {
+			assign_keys(sn, ch, lt);
+			return true;
+		}
+	}
+	for (i = 0; i < sn->w->ntables; i++) {
+		if (sn->tables[i].waiting > 0) {
+			assign_partition(sn, ch, &sn->tables[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- the end */
+
+static bool
+store_checkpoint(struct snapshot *sn, struct err *err)
+{
+	return snapshot_only(sn) || pg_ddl_meta_checkpoint_init(sn->dst, sn->meta,
+	    sn->w->config->mirror->flow_job_name, sn->point.lsn, err);
+}
+
+static void
+children_end(struct snapshot *sn)
+{
+	uint32_t i;
+
+	for (i = 0; i < sn->nchildren; i++) {
+		struct child *ch = &sn->children[i];
+
+		ipc_free(&ch->ipc);
+		if (ch->pid > 0) {
+			kill(ch->pid, SIGKILL);
+			waitpid(ch->pid, NULL, 0);
+		}
+		ch->pid = 0;
+	}
+}
+
+static void
+snapshot_free(struct snapshot *sn)
+{
+	children_end(sn);
+	pgconn_close(&sn->holder);
+	pgconn_close(&sn->dst);
+	free(sn->parts);
+	free(sn->tables);
+	free(sn);
+}
+
+static bool
+all_done(const struct snapshot *sn)
+{
+	uint32_t i;
+
+	for (i = 0; i < sn->w->ntables; i++)
+		if (sn->tables[i].keys != TASK_DONE)
+			return false;
+	return true;
+}
+
+/* The snapshot ends with it; so do its children and whatever points to them. */
+static void
+finish(struct snapshot *sn)
+{
+	struct worker *w = sn->w;
+	lsn_t lsn = sn->point.lsn;
+	struct err err = ERR_INIT;
+
+	if (!store_checkpoint(sn, &err))
+		fail(sn, &err);
+	snapshot_free(sn);
+	worker_snapshot_done(w, lsn);
+}
+
+/* ---- what the children say */
+
+static void start_child(struct snapshot *sn, struct child *ch);
+
+static void
+next_task(struct child *ch)
+{
+	ch->partition = NULL;
+	ch->keys = NULL;
+	if (!give_work(ch->sn, ch) && all_done(ch->sn))
+		finish(ch->sn);
+}
+
+static void
+on_ready(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
+{
+	struct child *ch = arg;
+
+	ch->ready = true;
+	next_task(ch);
+}
+
+/* Idle children may have waited for this: a table's keys, most often. */
+static void
+wake_idle(struct snapshot *sn)
+{
+	uint32_t i;
+
+	for (i = 0; i < sn->nchildren; i++) {
+		struct child *ch = &sn->children[i];
+
+		if (ch->ready && ch->partition == NULL && ch->keys == NULL && !give_work(sn, ch))
+			return;
+	}
+}
+
+static void
+on_partition_done(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
+{
+	PeerdWorker__PartitionDone *done = (PeerdWorker__PartitionDone *)msg;
+	struct child *ch = arg;
+	struct snapshot *sn = ch->sn;
+	struct worker *w = sn->w;
+	struct load_table *lt;
+
+	sn->deaths = 0;
+	if (ch->keys != NULL) {
+		ch->keys->keys = TASK_DONE;
+		next_task(ch);
+		return;
+	}
+	if (ch->partition == NULL)
+		return;
+	lt = &sn->tables[ch->partition->table];
+	ch->partition->state = TASK_DONE;
+	lt->done++;
+	lt->rows += done->rows;
+	ipc_send(sn->w->ipc, IPC_PARTITION_DONE, 0, done);
+	next_task(ch);
+	if (w->snapshot != NULL)
+		wake_idle(sn);
+}
+
+static void
+on_progress(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
+{
+	const PeerdWorker__SnapshotProgress *p = (const PeerdWorker__SnapshotProgress *)msg;
+	PeerdWorker__SnapshotProgress sum = PEERD_WORKER__SNAPSHOT_PROGRESS__INIT;
+	struct child *ch = arg;
+	struct snapshot *sn = ch->sn;
+	uint32_t i;
+
+	if (ch->partition == NULL)
+		return;
+	ch->rows = p->rows;
+	sum.has_table = sum.has_rows = true;
+	sum.table = (int32_t)ch->partition->table;
+	sum.rows = sn->tables[ch->partition->table].rows;
+	for (i = 0; i < sn->nchildren; i++)
+		if (sn->children[i].partition != NULL &&
+		    sn->children[i].partition->table == ch->partition->table)
+			sum.rows += sn->children[i].rows;
+	ipc_send(sn->w->ipc, IPC_SNAPSHOT_PROGRESS, 0, &sum);
+}
+
+static void
+on_failed(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
+{
+	const PeerdWorker__Failed *failed = (const PeerdWorker__Failed *)msg;
+	struct child *ch = arg;
+
+	if (failed->error != NULL)
+		ipc_error_unpack(failed->error, &ch->err);
+}
+
+/* What the child had in hand goes back to the heap. */
+static void
+return_task(struct snapshot *sn, struct child *ch)
+{
+	if (ch->partition != NULL) {
+		ch->partition->state = TASK_WAITING;
+		sn->tables[ch->partition->table].waiting++;
+	}
+	if (ch->keys != NULL)
+		ch->keys->keys = TASK_WAITING;
+	ch->partition = NULL;
+	ch->keys = NULL;
+}
+
+/*
+ * A child is gone: killed, or it failed. What its own fault cannot be (the
+ * snapshot is lost, a value does not fit) is the mirror's; else another one
+ * takes over.
+ */
+static void
+on_close(void *arg, const struct err *why)
+{
+	struct child *ch = arg;
+	struct snapshot *sn = ch->sn;
+	struct err err = ch->err;
+
+	ipc_free(&ch->ipc);
+	kill(ch->pid, SIGKILL);
+	waitpid(ch->pid, NULL, 0);
+	ch->pid = 0;
+	ch->ready = false;
+	return_task(sn, ch);
+	if (err.code != ERR_NONE && err_policy(err.code) != ERR_POLICY_RETRY)
+		fail(sn, &err);
+	if (++sn->deaths > DEATHS_MAX) {
+		if (err.code == ERR_NONE)
+			err_set(&err, ERR_TRANSIENT, "snapshot workers die again and again");
+		fail(sn, &err);
+	}
+	worker_log(sn->w, LOG_LEVEL_WARN, "a snapshot worker ended early, starting another%s%s",
+	    err.code != ERR_NONE ? ": " : "", err.msg);
+	start_child(sn, ch);
+}
+
+static const struct ipc_handler handlers[] = {
+	{ IPC_READY, on_ready },
+	{ IPC_PARTITION_DONE, on_partition_done },
+	{ IPC_SNAPSHOT_PROGRESS, on_progress },
+	{ IPC_FAILED, on_failed },
+	{ 0, NULL },
+};
+
+/* ---- children */
+
+static void
+send_config(struct snapshot *sn, struct child *ch)
+{
+	PeerdWorker__SnapshotConfig msg = PEERD_WORKER__SNAPSHOT_CONFIG__INIT;
+	PeerdWorker__MirrorTable **defs;
+	uint32_t i;
+
+	defs = xcalloc(sn->w->ntables, sizeof(PeerdWorker__MirrorTable *));
+	for (i = 0; i < sn->w->ntables; i++)
+		defs[i] = (PeerdWorker__MirrorTable *)sn->w->tables[i]->def;
+	msg.mirror = sn->w->config->mirror->flow_job_name;
+	msg.source = sn->w->config->source;
+	msg.destination = sn->w->config->destination;
+	msg.snapshot_name = sn->point.snapshot;
+	msg.snapshot_id = sn->id;
+	msg.n_tables = sn->w->ntables;
+	msg.tables = defs;
+	msg.config = sn->w->config->mirror;
+	ipc_send(ch->ipc, IPC_SNAPSHOT_CONFIG, 0, &msg);
+	free(defs);
+}
+
+static void
+start_child(struct snapshot *sn, struct child *ch)
+{
+	struct ipc_callbacks cb = { .handlers = handlers, .on_close = on_close, .arg = ch };
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	ch->sn = sn;
+	err_clear(&ch->err);
+	if (!spawn_worker(sn->w->config->worker_path, "snapshot",
+		sn->w->config->mirror->flow_job_name, &ch->pid, &fd, &err))
+		fail(sn, &err);
+	ch->ipc = ipc_new(sn->w->loop, fd, 1, &cb);
+	send_config(sn, ch);
+}
+
+static uint32_t
+how_many(const struct snapshot *sn)
+{
+	const PeerdbFlow__FlowConnectionConfigs *cfg = sn->w->config->mirror;
+	uint64_t per_table = cfg->snapshot_max_parallel_workers, tables, n;
+	uint64_t tasks = sn->nparts > sn->w->ntables ? sn->nparts : sn->w->ntables;
+
+	tables = cfg->snapshot_num_tables_in_parallel;
+	n = (per_table > 0 ? per_table : 4) * (tables > 0 ? tables : 1);
+	n = n < tasks ? n : tasks;
+	return (uint32_t)(n < CHILDREN_MAX ? n : CHILDREN_MAX);
+}
+
+/* ---- start */
+
+static bool
+prepare(struct snapshot *sn, struct err *err)
+{
+	sn->meta = pg_ddl_meta_schema(sn->w->config->destination->postgres_config);
+	snprintf(sn->id, sizeof(sn->id), "%llx-%d", (unsigned long long)clock_wall_us(),
+	    (int)getpid());
+	return (snapshot_only(sn) ? export_plainly(sn, err) : export_with_slot(sn, err)) &&
+	    clean_destination(sn, err) && plan(sn, err);
+}
+
+bool
+snapshot_start(struct worker *w, struct err *err)
+{
+	struct snapshot *sn = xcalloc(1, sizeof(*sn));
+	lsn_t lsn;
+	uint32_t i;
+
+	w->snapshot = sn;
+	sn->w = w;
+	sn->meta = pg_ddl_meta_schema(w->config->destination->postgres_config);
+	if (!worker_connect(w, false, PGCONN_PLAIN, &sn->dst, err) || !already_loaded(sn, &lsn, err))
+		return false;
+	if (lsn != LSN_INVALID) {
+		snapshot_free(sn);
+		worker_snapshot_done(w, lsn);
+		return true;
+	}
+	if (!prepare(sn, err))
+		return false;
+	tell_plan(sn);
+	sn->nchildren = how_many(sn);
+	for (i = 0; i < sn->nchildren; i++)
+		start_child(sn, &sn->children[i]);
+	return true;
+}
