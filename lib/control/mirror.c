@@ -144,6 +144,51 @@ mirror_rows_loaded(const struct mirror *m)
 	return rows;
 }
 
+/* ---- what it did before this peerd */
+
+static void
+mirror_on_ledger(void *arg, const struct err *err, const char *snapshot_id,
+    const struct catalog_load_table *rows, size_t n)
+{
+	struct mirror *m = arg;
+
+	if (err != NULL) {
+		log_error(&m->subject, "could not read the snapshot's ledger: %s", err->msg);
+		return;
+	}
+	mirror_load_reset(m, snapshot_id, n);
+	for (size_t i = 0; i < n; i++)
+		m->load[i] = (struct mirror_load){
+			.source = xstrdup(rows[i].source),
+			.destination = xstrdup(rows[i].destination),
+			.partitions_total = rows[i].partitions_total,
+			.partitions_done = rows[i].partitions_done,
+			.rows_estimated = rows[i].rows_estimated,
+			.rows_durable = rows[i].rows,
+			.rows = rows[i].rows,
+		};
+}
+
+static void
+mirror_on_totals(void *arg, const struct err *err, const struct catalog_totals *t)
+{
+	struct mirror *m = arg;
+
+	if (err != NULL) {
+		log_error(&m->subject, "could not read what was done before: %s", err->msg);
+		return;
+	}
+	m->batches = (uint64_t)t->batches;
+	m->rows_synced = t->batch_rows;
+}
+
+void
+mirror_recall(struct mirror *m)
+{
+	catalog_load_list(m->svc->options.catalog, m->name, mirror_on_ledger, m);
+	catalog_totals_get(m->svc->options.catalog, m->name, mirror_on_totals, m);
+}
+
 /* ---- its log */
 
 void
@@ -318,17 +363,28 @@ mirror_refuse_change(struct mirror *m)
 	mirror_change_free(c, &err);
 }
 
-/* Carry out the first change, unless one is on its way to the catalog. */
+/* The first change that fits the state; those before it are refused. */
+static struct mirror_change *
+mirror_next_change(struct mirror *m)
+{
+	struct mirror_change *c;
+
+	while ((c = STAILQ_FIRST(&m->changes)) != NULL) {
+		if (mirror_fsm_step(m->state, m->phase, c->event, &c->step))
+			return c;
+		mirror_refuse_change(m);
+	}
+	return NULL;
+}
+
+/* Carry out the next change, unless one is on its way to the catalog. */
 static void
 mirror_pump(struct mirror *m)
 {
+	struct mirror_change *c = m->storing ? NULL : mirror_next_change(m);
 	struct catalog_mirror_state s;
-	struct mirror_change *c;
 
-	while (!m->storing && (c = STAILQ_FIRST(&m->changes)) != NULL &&
-	    !mirror_fsm_step(m->state, m->phase, c->event, &c->step))
-		mirror_refuse_change(m);
-	if (m->storing || c == NULL)
+	if (c == NULL)
 		return;
 	s = change_state(m, c);
 	m->storing = true;

@@ -113,6 +113,9 @@ struct mirror {
 /* From a row of the catalog; NULL with err when it does not unpack. */
 struct mirror *mirror_new(struct service *svc, const struct catalog_mirror *row, struct err *err);
 void	mirror_free(struct mirror **m);
+/* Read from the catalog how far the snapshot and the stream have come. */
+void	mirror_recall(struct mirror *m);
+
 int64_t	mirror_rows_loaded(const struct mirror *m);
 struct mirror_load *mirror_load_find(struct mirror *m, const char *source);
 void	mirror_load_reset(struct mirror *m, const char *snapshot_id, size_t n);

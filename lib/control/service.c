@@ -227,6 +227,7 @@ service_take_mirror(struct service *svc, const struct catalog_mirror *row, struc
 	if (m == NULL)
 		return err_context(err, "mirror \"%s\"", row->name);
 	mirror_put(svc, m);
+	mirror_recall(m);
 	return true;
 }
 
