@@ -131,7 +131,7 @@ apply_args(const struct args *a, PeerdbRoute__CreateCDCFlowRequest *req, struct 
 		if (a->given[i].option->field != NULL &&
 		    !pbjson_set_field(msg, a->given[i].option->field, a->given[i].value, err))
 			return false;
-	if (req->connection_configs == NULL)
+	if (req->connection_configs == NULL || req->connection_configs->flow_job_name[0] == '\0')
 		return err_set(err, ERR_INVALID, "a mirror wants a name, or --file");
 	if (!apply_composed(a, req->connection_configs, err))
 		return false;

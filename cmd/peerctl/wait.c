@@ -143,12 +143,11 @@ look(struct waiting *w, const PeerdbRoute__MirrorOverview *m)
 {
 	if (m == NULL)
 		return gone(w);
+	if (w->goal->failed & 1u << m->status &&
+	    clock_mono_us() - w->started >= w->goal->grace_ms * USEC_PER_MSEC)
+		return failed(w, m);
 	show(w, m);
-	if (w->goal->done & 1u << m->status)
-		return CTL_DONE;
-	if (clock_mono_us() - w->started < w->goal->grace_ms * USEC_PER_MSEC)
-		return -1;
-	return w->goal->failed & 1u << m->status ? failed(w, m) : -1;
+	return w->goal->done & 1u << m->status ? CTL_DONE : -1;
 }
 
 int
