@@ -96,6 +96,8 @@ add_value(struct buf *to, double value)
 		buf_str_add(to, " NaN\n");
 	else if (isinf(value))
 		buf_str_add(to, value > 0 ? " +Inf\n" : " -Inf\n");
+	else if (value == trunc(value) && fabs(value) < 1e17)
+		buf_printf(to, " %.0f\n", value);	/* a count, to its last digit */
 	else
 		buf_printf(to, " %.15g\n", value);
 }
