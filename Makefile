@@ -58,7 +58,7 @@ BELOW_catalog := types wire base
 BELOW_control := catalog ipc types wire base
 BELOW_workers := sink conn ipc types wire base
 
-SYS_base := -levent -lcrypto
+SYS_base := -levent -lcrypto -lm
 SYS_wire := -lprotobuf-c -lcjson $(SYS_base)
 SYS_types := $(SYS_wire)
 SYS_conn := -lpq $(SYS_types)
