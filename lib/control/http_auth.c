@@ -10,21 +10,21 @@
 #define ADDRESS_MAX	64
 #define GUESSERS_MAX	4096
 #define FORGET_AFTER	(600 * USEC_PER_SEC)
-#define FREE_GUESSES	3		/* a person mistypes */
+#define FREE_GUESSES	3 /* a person mistypes */
 #define DELAY_FIRST	(250 * USEC_PER_MSEC)
-#define DELAY_DOUBLINGS	4
+#define DELAY_DOUBLINGS 4
 
 struct guesser {
 	char address[ADDRESS_MAX];
 	unsigned failures;
 	usec_t last;
-	usec_t answer_at;	/* when its latest wrong password is answered */
+	usec_t answer_at; /* when its latest wrong password is answered */
 	UT_hash_handle hh;
 };
 
 struct http_auth {
 	char *password;
-	struct guesser *guessers;	/* in the order of their first guess */
+	struct guesser *guessers; /* in the order of their first guess */
 };
 
 struct http_auth *
@@ -51,7 +51,7 @@ http_auth_free(struct http_auth **auth)
 
 	if (*auth == NULL)
 		return;
-	HASH_ITER(hh, (*auth)->guessers, g, next)
+	HASH_ITER (hh, (*auth)->guessers, g, next)
 		guesser_forget(*auth, g);
 	if ((*auth)->password != NULL)
 		mem_wipe((*auth)->password, strlen((*auth)->password));
@@ -98,7 +98,7 @@ forget_longest_quiet(struct http_auth *auth)
 {
 	struct guesser *g, *next, *quiet = auth->guessers;
 
-	HASH_ITER(hh, auth->guessers, g, next)
+	HASH_ITER (hh, auth->guessers, g, next)
 		if (g->last < quiet->last)
 			quiet = g;
 	guesser_forget(auth, quiet);

@@ -23,27 +23,27 @@
 
 #include "lib/base/clock.h"
 
-#define HTTP_AUTH_WAIT_MAX	(30 * USEC_PER_SEC)
+#define HTTP_AUTH_WAIT_MAX (30 * USEC_PER_SEC)
 
 struct http_auth;
 
 enum http_auth_verdict {
 	HTTP_AUTH_OK,
-	HTTP_AUTH_MISSING,	/* no or unknown credentials */
+	HTTP_AUTH_MISSING, /* no or unknown credentials */
 	HTTP_AUTH_WRONG,
-	HTTP_AUTH_TOO_MANY,	/* the password was not even looked at */
+	HTTP_AUTH_TOO_MANY, /* the password was not even looked at */
 };
 
 /* password NULL or "": nobody is asked for one. */
 struct http_auth *http_auth_new(const char *password);
-void	http_auth_free(struct http_auth **auth);
-bool	http_auth_needed(const struct http_auth *auth);
+void http_auth_free(struct http_auth **auth);
+bool http_auth_needed(const struct http_auth *auth);
 
 /*
  * header: the value of Authorization, NULL when absent; count: how many there
  * were. delay_ms_r: how long to hold back the answer (OK: 0).
  */
 enum http_auth_verdict http_auth_check(struct http_auth *auth, const char *address,
-	    const char *header, size_t count, usec_t now, int *delay_ms_r);
+    const char *header, size_t count, usec_t now, int *delay_ms_r);
 
 #endif

@@ -87,8 +87,8 @@ set_query_param(void *arg, const char *name, const char *value, struct err *err)
 }
 
 static bool
-set_path_params(struct arena *a, const struct http_match *match, ProtobufCMessage *msg,
-    struct err *err)
+set_path_params(
+    struct arena *a, const struct http_match *match, ProtobufCMessage *msg, struct err *err)
 {
 	const struct http_param *p;
 	const char *value;
@@ -96,8 +96,8 @@ set_path_params(struct arena *a, const struct http_match *match, ProtobufCMessag
 	for (size_t i = 0; i < match->nparams; i++) {
 		p = &match->params[i];
 		if (!http1_decode(a, p->value, false, &value, err) ||
-		    !set_param(msg,
-		    arena_strndup(a, (const char *)p->name.p, p->name.n), value, err))
+		    !set_param(
+			msg, arena_strndup(a, (const char *)p->name.p, p->name.n), value, err))
 			return err_context(err, "in the path");
 	}
 	return true;
@@ -178,6 +178,6 @@ http_call_serve(struct http_rest *rest, struct http_request *req, const struct h
 	p->req = req;
 	req->user = p;
 	call = rpc_begin(rest->svc, (unsigned)method, msg, principal(req), on_done, p);
-	if (call != NULL)	/* else p is gone already */
+	if (call != NULL) /* else p is gone already */
 		p->call = call;
 }

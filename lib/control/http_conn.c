@@ -28,21 +28,21 @@
 #include "lib/control/tls.h"
 #include "lib/wire/http1.h"
 
-#define REQUEST_ARENA_BLOCK	4096
-#define REPLY_HEADERS_MAX	(16 * KIB)
-#define ADDRESS_MAX		64
+#define REQUEST_ARENA_BLOCK 4096
+#define REPLY_HEADERS_MAX   (16 * KIB)
+#define ADDRESS_MAX	    64
 
 enum phase { PHASE_HEAD, PHASE_BODY, PHASE_SERVE, PHASE_WRITE, PHASE_IDLE, PHASE_LINGER };
 
 /* What is kept beside what the handler sees. */
 struct exchange {
-	struct http_request req;	/* first: the handler's pointer is ours */
+	struct http_request req; /* first: the handler's pointer is ours */
 	struct http_conn *c;
 	struct http1_head head;
 	struct http1_chunks chunks;
 	struct buf body;
 	struct buf reply_headers;
-	bool whole;			/* the body has been read to its end */
+	bool whole; /* the body has been read to its end */
 };
 
 struct http_conn {
@@ -52,10 +52,10 @@ struct http_conn {
 	struct event *deadline;
 	enum phase phase;
 	usec_t since;
-	struct exchange *x;		/* NULL: no request */
-	bool eof;			/* the client sends no more */
-	bool close;			/* after this reply */
-	bool linger;			/* the client may still be sending */
+	struct exchange *x; /* NULL: no request */
+	bool eof;	    /* the client sends no more */
+	bool close;	    /* after this reply */
+	bool linger;	    /* the client may still be sending */
 	char address[ADDRESS_MAX];
 };
 
@@ -69,7 +69,7 @@ phase_ms(const struct http_limits *l, enum phase phase)
 	const int ms[] = {
 		[PHASE_HEAD] = l->head_ms,
 		[PHASE_BODY] = l->body_ms,
-		[PHASE_SERVE] = 0,	/* the service has deadlines of its own */
+		[PHASE_SERVE] = 0, /* the service has deadlines of its own */
 		[PHASE_WRITE] = l->write_ms,
 		[PHASE_IDLE] = l->idle_ms,
 		[PHASE_LINGER] = l->linger_ms,
@@ -197,8 +197,8 @@ step_too_long(struct http_conn *c, int status, const char *what)
 	struct err err = ERR_INIT;
 
 	err_set(&err, ERR_TOO_LARGE, "the request's %s exceeds %zu bytes", what,
-	    status == 413 ? c->port->server->limits.body_bytes :
-	    c->port->server->limits.head_bytes);
+	    status == 413 ? c->port->server->limits.body_bytes
+			  : c->port->server->limits.head_bytes);
 	conn_refuse(c, status, &err);
 	return STEP_WAIT;
 }
@@ -224,7 +224,8 @@ step_admit(struct http_conn *c)
 	if (x->head.framing == HTTP1_LENGTH && x->head.length > s->limits.body_bytes)
 		return step_too_long(c, 413, "body");
 	if (x->head.expect_continue)
-		evbuffer_add_printf(bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
+		evbuffer_add_printf(
+		    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
 	conn_enter(c, PHASE_BODY);
 	return STEP_AGAIN;
 }
@@ -297,7 +298,7 @@ read_chunked(struct exchange *x, struct evbuffer *in, struct err *err)
 
 	while (!x->whole && (n = evbuffer_get_contiguous_space(in)) > 0) {
 		if (!http1_chunks_feed(&x->chunks, slice_of(evbuffer_pullup(in, (ssize_t)n), n),
-		    &used, &x->body, err))
+			&used, &x->body, err))
 			return false;
 		evbuffer_drain(in, used);
 		if (buf_overflowed(&x->body))
@@ -348,7 +349,7 @@ step_discard(struct http_conn *c)
 static enum step (*const steps[])(struct http_conn *) = {
 	[PHASE_HEAD] = step_head,
 	[PHASE_BODY] = step_body,
-	[PHASE_SERVE] = step_nothing,	/* the next request waits */
+	[PHASE_SERVE] = step_nothing, /* the next request waits */
 	[PHASE_WRITE] = step_nothing,
 	[PHASE_IDLE] = step_head,
 	[PHASE_LINGER] = step_discard,
@@ -426,8 +427,7 @@ write_head(struct exchange *x, struct evbuffer *out, int status, const char *typ
 	    "Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
 	    "Connection: %s\r\n",
-	    status, status_words(status), date, type, length,
-	    x->c->close ? "close" : "keep-alive");
+	    status, status_words(status), date, type, length, x->c->close ? "close" : "keep-alive");
 	evbuffer_add(out, x->reply_headers.p, x->reply_headers.n);
 	evbuffer_add(out, "\r\n", 2);
 }
@@ -459,7 +459,7 @@ conn_must_leave(const struct http_conn *c)
 	const struct http_port *port = c->port;
 
 	return c->close || port->server->quiescing ||
-	    (port->paused && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
+	       (port->paused && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
 }
 
 static void
@@ -535,8 +535,8 @@ open_bufferevent(struct http_port *port, int fd)
 
 	if (port->tls == NULL)
 		return bufferevent_socket_new(base, fd, options);
-	bev = bufferevent_openssl_socket_new(base, fd, tls_accept(port->tls),
-	    BUFFEREVENT_SSL_ACCEPTING, options);
+	bev = bufferevent_openssl_socket_new(
+	    base, fd, tls_accept(port->tls), BUFFEREVENT_SSL_ACCEPTING, options);
 	if (bev != NULL)
 		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	return bev;

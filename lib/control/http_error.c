@@ -15,7 +15,7 @@
 static const struct reason_metadata {
 	const char *reason;
 	const char *key;
-	const char *value;	/* NULL: the first subject */
+	const char *value; /* NULL: the first subject */
 } metadata_table[] = {
 	{ "MIRROR", "offendingField", "flow_job_name" },
 	{ "TABLES_NOT_IN_PUBLICATION", "publication", NULL },
@@ -112,8 +112,8 @@ add_extra(cJSON *body, const struct http_error_extra *extra)
 	if (extra->status != NULL)
 		cJSON_AddStringToObject(body, "status", extra->status);
 	if (extra->mirror_state != -1)
-		cJSON_AddStringToObject(body, "currentFlowState",
-		    pbjson_enum_name(states, extra->mirror_state));
+		cJSON_AddStringToObject(
+		    body, "currentFlowState", pbjson_enum_name(states, extra->mirror_state));
 }
 
 void

@@ -18,12 +18,11 @@ struct err;
 
 /* Members some calls put beside the message. */
 struct http_error_extra {
-	const char *status;		/* "status"; NULL: none */
-	int mirror_state;		/* "currentFlowState", enum FlowStatus; -1: none */
+	const char *status; /* "status"; NULL: none */
+	int mirror_state;   /* "currentFlowState", enum FlowStatus; -1: none */
 };
 
 /* extra may be NULL. */
-void	http_error_print(const struct err *err, const struct http_error_extra *extra,
-    struct buf *out);
+void http_error_print(const struct err *err, const struct http_error_extra *extra, struct buf *out);
 
 #endif

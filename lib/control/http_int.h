@@ -20,16 +20,16 @@ struct http_port {
 	struct http_server *server;
 	struct evconnlistener *listeners[LISTEN_MAX];
 	size_t nlisteners;
-	uint16_t number;		/* TCP */
-	bool local;			/* the Unix socket */
-	struct tls_context *tls;	/* NULL: plain */
+	uint16_t number;	 /* TCP */
+	bool local;		 /* the Unix socket */
+	struct tls_context *tls; /* NULL: plain */
 	struct http_conn *conns;
 	unsigned nconns;
-	bool paused;			/* full: the kernel queues newcomers */
+	bool paused; /* full: the kernel queues newcomers */
 };
 
-#define HTTP_STATUS_MIN		100
-#define HTTP_STATUS_END		600
+#define HTTP_STATUS_MIN 100
+#define HTTP_STATUS_END 600
 
 struct http_server {
 	struct event_base *base;
@@ -40,23 +40,23 @@ struct http_server {
 	char *socket_path;
 	bool loopback;
 	bool quiescing;
-	struct event *quiet;		/* made active when the last connection is gone */
+	struct event *quiet; /* made active when the last connection is gone */
 	void (*on_quiet)(void *arg);
 	void *quiet_arg;
 	uint64_t statuses[HTTP_STATUS_END - HTTP_STATUS_MIN];
 };
 
 /* Takes over fd. address: see struct http_request; copied. */
-void	http_conn_new(struct http_port *port, int fd, const char *address);
-void	http_conn_free(struct http_conn *c);	/* tells the handler of a request that dies with it */
+void http_conn_new(struct http_port *port, int fd, const char *address);
+void http_conn_free(struct http_conn *c); /* tells the handler of a request that dies with it */
 
 /* The next in the port's list. */
 struct http_conn *http_conn_next(const struct http_conn *c);
-bool	http_conn_is_idle(const struct http_conn *c);	/* between two requests */
-bool	http_conn_has_request(const struct http_conn *c);	/* being read, served or answered */
-int64_t	http_conn_since(const struct http_conn *c);	/* when its phase began, clock_mono_us */
+bool http_conn_is_idle(const struct http_conn *c);     /* between two requests */
+bool http_conn_has_request(const struct http_conn *c); /* being read, served or answered */
+int64_t http_conn_since(const struct http_conn *c);    /* when its phase began, clock_mono_us */
 
 /* Called by a connection once it is out of the list. */
-void	http_port_on_freed(struct http_port *port);
+void http_port_on_freed(struct http_port *port);
 
 #endif

@@ -58,22 +58,23 @@ hold(struct http_rest *rest, struct http_request *req, const struct err *err, in
 /* ---- who may come in */
 
 static bool
-refuse_credentials(struct http_rest *rest, struct http_request *req,
-    enum http_auth_verdict verdict, int delay_ms)
+refuse_credentials(
+    struct http_rest *rest, struct http_request *req, enum http_auth_verdict verdict, int delay_ms)
 {
 	struct err err = ERR_INIT;
 
 	if (verdict == HTTP_AUTH_TOO_MANY) {
 		err_set(&err, ERR_TOO_LARGE, "too many wrong passwords from this address");
 		err_hint(&err, "wait half a minute");
-		http_reply_header(req, "Retry-After", "%d", (int)(HTTP_AUTH_WAIT_MAX / USEC_PER_SEC));
+		http_reply_header(
+		    req, "Retry-After", "%d", (int)(HTTP_AUTH_WAIT_MAX / USEC_PER_SEC));
 		http_reply_error(req, 429, &err, NULL);
 		return false;
 	}
 	err_set(&err, ERR_UNAUTHENTICATED, "%s",
 	    verdict == HTTP_AUTH_WRONG ? "the password is wrong" : "a password is needed");
 	err_hint(&err, "send HTTP Basic authentication with any user name, "
-	    "or \"Authorization: Bearer\" and the password");
+		       "or \"Authorization: Bearer\" and the password");
 	http_reply_header(req, "WWW-Authenticate", "Basic realm=\"peerd\", charset=\"UTF-8\"");
 	if (delay_ms > 0)
 		hold(rest, req, &err, delay_ms);
@@ -90,7 +91,8 @@ check_credentials(struct http_rest *rest, struct http_request *req)
 
 	if (req->local)
 		return true;
-	verdict = http_auth_check(rest->auth, req->address, http_request_header(req, "Authorization"),
+	verdict = http_auth_check(rest->auth, req->address,
+	    http_request_header(req, "Authorization"),
 	    http_request_header_count(req, "Authorization"), clock_mono_us(), &delay_ms);
 	return verdict == HTTP_AUTH_OK || refuse_credentials(rest, req, verdict, delay_ms);
 }
@@ -102,7 +104,7 @@ is_own_name(struct arena *a, const char *host)
 	struct in_addr v4;
 
 	if (name[0] == '[')
-		return true;	/* an IPv6 address */
+		return true; /* an IPv6 address */
 	end = strrchr(name, ':');
 	if (end != NULL)
 		*end = '\0';
@@ -130,7 +132,8 @@ check_origin(const struct http_rest *rest, struct http_request *req)
 		return false;
 	}
 	if (!http_auth_needed(rest->auth) && !is_own_name(req->arena, host)) {
-		err_set(&err, ERR_UNAUTHENTICATED, "without a password peerd answers to localhost only");
+		err_set(&err, ERR_UNAUTHENTICATED,
+		    "without a password peerd answers to localhost only");
 		err_hint(&err, "set PEERD_PASSWORD, or use http://localhost");
 		http_reply_error(req, 403, &err, NULL);
 		return false;
@@ -274,7 +277,7 @@ http_rest_stop(struct http_rest *rest, void (*on_quiet)(void *arg), void *arg)
 	struct http_pending *p, *next;
 
 	DL_FOREACH_SAFE(rest->held, p, next)
-		release(p);
+	release(p);
 	http_server_quiesce(rest->server, on_quiet, arg);
 }
 

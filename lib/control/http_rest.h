@@ -36,22 +36,22 @@ struct http_rest_options {
 	struct event_base *base;
 	struct service *svc;
 	struct metrics_registry *metrics;
-	const char *listen;			/* HOST:PORT; NULL: no TCP */
-	const char *socket_path;		/* NULL: no Unix socket */
-	const char *password;			/* NULL or "": none */
+	const char *listen;	 /* HOST:PORT; NULL: no TCP */
+	const char *socket_path; /* NULL: no Unix socket */
+	const char *password;	 /* NULL or "": none */
 	bool open_metrics;
-	struct tls_context *tls;		/* NULL: plain; stays the caller's */
-	const struct http_limits *limits;	/* NULL: the default */
+	struct tls_context *tls;	  /* NULL: plain; stays the caller's */
+	const struct http_limits *limits; /* NULL: the default */
 };
 
-bool	http_rest_new(const struct http_rest_options *options, struct http_rest **rest_r,
-	    struct err *err);
+bool http_rest_new(
+    const struct http_rest_options *options, struct http_rest **rest_r, struct err *err);
 
 /* No new requests; those under way end. Calls on_quiet once none is left. */
-void	http_rest_stop(struct http_rest *rest, void (*on_quiet)(void *arg), void *arg);
+void http_rest_stop(struct http_rest *rest, void (*on_quiet)(void *arg), void *arg);
 
 /* Closes what is still open, abandons its calls. */
-void	http_rest_free(struct http_rest **rest);
+void http_rest_free(struct http_rest **rest);
 
 uint16_t http_rest_port(const struct http_rest *rest);
 

@@ -26,17 +26,17 @@ struct http_rest {
 	struct http_auth *auth;
 	struct http_server *server;
 	bool open_metrics;
-	struct http_pending *held;	/* refusals waiting for their time */
+	struct http_pending *held; /* refusals waiting for their time */
 };
 
 /* A request that waits; req->user of it. */
 struct http_pending {
 	struct http_rest *rest;
 	struct http_request *req;
-	struct rpc_call *call;		/* waiting for its completion */
-	struct event *delay;		/* waiting for the time of its refusal */
+	struct rpc_call *call; /* waiting for its completion */
+	struct event *delay;   /* waiting for the time of its refusal */
 	struct err *refusal;
-	struct http_pending *prev, *next;	/* in rest->held */
+	struct http_pending *prev, *next; /* in rest->held */
 };
 
 /* A page beside the API. */
@@ -49,14 +49,14 @@ struct http_page {
 const struct http_page *http_page_find(const char *path);
 
 /* Answer with the call's outcome, now or later. */
-void	http_call_serve(struct http_rest *rest, struct http_request *req,
-    const struct http_match *match);
+void http_call_serve(
+    struct http_rest *rest, struct http_request *req, const struct http_match *match);
 
 /* ---- replies */
 
-void	http_reply_json(struct http_request *req, int status, const struct buf *body);
+void http_reply_json(struct http_request *req, int status, const struct buf *body);
 /* status 0: the error's own; extra may be NULL. */
-void	http_reply_error(struct http_request *req, int status, const struct err *err,
+void http_reply_error(struct http_request *req, int status, const struct err *err,
     const struct http_error_extra *extra);
 
 #endif

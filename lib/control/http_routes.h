@@ -14,31 +14,31 @@
 #include "lib/base/slice.h"
 
 struct http_route {
-	const char *rpc;	/* as in FlowService */
+	const char *rpc; /* as in FlowService */
 	const char *method;
-	const char *path;	/* below the prefix */
+	const char *path; /* below the prefix */
 };
 
 extern const struct http_route http_routes[];
 extern const size_t http_routes_count;
 
-#define HTTP_PARAMS_MAX		2
-#define HTTP_ALLOW_MAX		64
+#define HTTP_PARAMS_MAX 2
+#define HTTP_ALLOW_MAX	64
 
 struct http_param {
 	struct slice name;
-	struct slice value;	/* still percent-encoded */
+	struct slice value; /* still percent-encoded */
 };
 
 struct http_match {
-	const struct http_route *route;		/* NULL: none of that method */
+	const struct http_route *route; /* NULL: none of that method */
 	struct http_param params[HTTP_PARAMS_MAX];
 	size_t nparams;
-	char allow[HTTP_ALLOW_MAX];		/* methods of the path, for 405; "": unknown path */
+	char allow[HTTP_ALLOW_MAX]; /* methods of the path, for 405; "": unknown path */
 };
 
 /* HEAD matches GET. */
-void	http_route_match(const char *method, const char *path, struct http_match *match_r);
+void http_route_match(const char *method, const char *path, struct http_match *match_r);
 
 /* The known path that looks most like this one; NULL when none does. */
 const char *http_route_nearest(const char *path);

@@ -42,13 +42,13 @@ struct tls_context;
 
 struct http_request {
 	const char *method;
-	const char *path;		/* percent-encoded */
-	const char *query;		/* percent-encoded; NULL: none */
-	struct slice body;		/* empty in admit() */
-	const char *address;		/* of the client, without its port; "" over the Unix socket */
-	bool local;			/* over the Unix socket */
-	struct arena *arena;		/* lives as long as the request */
-	void *user;			/* the handler's */
+	const char *path;    /* percent-encoded */
+	const char *query;   /* percent-encoded; NULL: none */
+	struct slice body;   /* empty in admit() */
+	const char *address; /* of the client, without its port; "" over the Unix socket */
+	bool local;	     /* over the Unix socket */
+	struct arena *arena; /* lives as long as the request */
+	void *user;	     /* the handler's */
 };
 
 struct http_handler {
@@ -61,56 +61,55 @@ struct http_handler {
 };
 
 struct http_limits {
-	size_t head_bytes;		/* request line and headers */
+	size_t head_bytes; /* request line and headers */
 	size_t body_bytes;
-	unsigned connections;		/* each of: TCP, Unix socket */
-	int head_ms;			/* from the first byte (or the accept) to the end of the head */
-	int body_ms;			/* all of the body */
-	int write_ms;			/* all of the reply */
-	int idle_ms;			/* between two requests */
-	int linger_ms;			/* reading on after a refusal, so that it arrives */
+	unsigned connections; /* each of: TCP, Unix socket */
+	int head_ms;	      /* from the first byte (or the accept) to the end of the head */
+	int body_ms;	      /* all of the body */
+	int write_ms;	      /* all of the reply */
+	int idle_ms;	      /* between two requests */
+	int linger_ms;	      /* reading on after a refusal, so that it arrives */
 };
 
 extern const struct http_limits http_limits_default;
 
 /* limits NULL: the default. handler is copied. */
-struct http_server *http_server_new(struct event_base *base, const struct http_handler *handler,
-	    const struct http_limits *limits);
+struct http_server *http_server_new(
+    struct event_base *base, const struct http_handler *handler, const struct http_limits *limits);
 
 /* HOST:PORT as listen_parse() takes it; tls NULL: plain. The context stays the caller's. */
-bool	http_server_listen_tcp(struct http_server *s, const char *where, struct tls_context *tls,
-	    struct err *err);
+bool http_server_listen_tcp(
+    struct http_server *s, const char *where, struct tls_context *tls, struct err *err);
 
 /* Mode 0600. A socket that nobody answers on is replaced. */
-bool	http_server_listen_unix(struct http_server *s, const char *path, struct err *err);
+bool http_server_listen_unix(struct http_server *s, const char *path, struct err *err);
 
 /* The TCP port in use, of interest after HOST:0; 0 when there is none. */
 uint16_t http_server_port(const struct http_server *s);
 /* Every TCP address listened on is the machine's own. */
-bool	http_server_is_loopback(const struct http_server *s);
+bool http_server_is_loopback(const struct http_server *s);
 
 /* on_quiet may be NULL; it is called from the event loop, once. */
-void	http_server_quiesce(struct http_server *s, void (*on_quiet)(void *arg), void *arg);
-void	http_server_free(struct http_server **s);
+void http_server_quiesce(struct http_server *s, void (*on_quiet)(void *arg), void *arg);
+void http_server_free(struct http_server **s);
 
 /* ---- in handlers */
 
 /* NULL when absent. */
 const char *http_request_header(const struct http_request *req, const char *name);
-size_t	http_request_header_count(const struct http_request *req, const char *name);
+size_t http_request_header_count(const struct http_request *req, const char *name);
 
 /* Before http_reply(); name must live until then, the value is copied. */
-void	http_reply_header(struct http_request *req, const char *name, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4)));
+void http_reply_header(struct http_request *req, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* For HEAD the body is counted, not sent. */
-void	http_reply(struct http_request *req, int status, const char *content_type,
-	    struct slice body);
+void http_reply(struct http_request *req, int status, const char *content_type, struct slice body);
 
 /* ---- what metrics show */
 
 unsigned http_server_connections(const struct http_server *s);
 /* fn with every status answered so far and how often. */
-void	http_server_each_status(const struct http_server *s,
-	    void (*fn)(void *arg, int status, uint64_t count), void *arg);
+void http_server_each_status(
+    const struct http_server *s, void (*fn)(void *arg, int status, uint64_t count), void *arg);
 
 #endif

@@ -20,23 +20,22 @@
 
 struct err;
 
-#define LISTEN_MAX	8
+#define LISTEN_MAX 8
 
 struct listen_set {
 	int fds[LISTEN_MAX];
 	size_t n;
 	uint16_t port;
-	bool loopback;		/* each address is the machine's own */
+	bool loopback; /* each address is the machine's own */
 };
 
-bool	listen_tcp(const char *where, struct listen_set *set_r, struct err *err);
-void	listen_close(struct listen_set *set);
+bool listen_tcp(const char *where, struct listen_set *set_r, struct err *err);
+void listen_close(struct listen_set *set);
 
 /* Mode 0600; a socket file nobody answers on is replaced. */
-bool	listen_unix(const char *path, int *fd_r, struct err *err);
+bool listen_unix(const char *path, int *fd_r, struct err *err);
 
 /* "HOST:PORT" taken apart; host_r "" for every address. */
-bool	listen_parse(const char *where, char *host_r, size_t size, uint16_t *port_r,
-	    struct err *err);
+bool listen_parse(const char *where, char *host_r, size_t size, uint16_t *port_r, struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-#define SOURCES_MAX	8
+#define SOURCES_MAX 8
 
 static const struct family {
 	const char *name;
@@ -97,7 +97,7 @@ add_value(struct buf *to, double value)
 	else if (isinf(value))
 		buf_str_add(to, value > 0 ? " +Inf\n" : " -Inf\n");
 	else if (value == trunc(value) && fabs(value) < 1e17)
-		buf_printf(to, " %.0f\n", value);	/* a count, to its last digit */
+		buf_printf(to, " %.0f\n", value); /* a count, to its last digit */
 	else
 		buf_printf(to, " %.15g\n", value);
 }

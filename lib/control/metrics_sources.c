@@ -39,7 +39,7 @@ static int
 open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	int n = -3;	/* ".", ".." and the directory's own */
+	int n = -3; /* ".", ".." and the directory's own */
 
 	if (dir == NULL)
 		return 0;
@@ -57,7 +57,7 @@ cpu_seconds(void)
 	if (getrusage(RUSAGE_SELF, &ru) == -1)
 		return 0;
 	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+	       (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
 void
@@ -98,13 +98,15 @@ add_mirror(const struct service_mirror *mi, void *arg)
 	struct metrics *m = arg;
 	const char *name = mi->name;
 
-	metrics_add(m, METRIC_MIRROR_STATE, 1, "mirror", name, "source", mi->source,
-	    "destination", mi->destination, "state", state_name(mi->state), NULL);
+	metrics_add(m, METRIC_MIRROR_STATE, 1, "mirror", name, "source", mi->source, "destination",
+	    mi->destination, "state", state_name(mi->state), NULL);
 	metrics_add(m, METRIC_MIRROR_TROUBLE, mi->in_trouble, "mirror", name, NULL);
 	if (mi->lag_bytes != -1)
-		metrics_add(m, METRIC_MIRROR_LAG_BYTES, (double)mi->lag_bytes, "mirror", name, NULL);
+		metrics_add(
+		    m, METRIC_MIRROR_LAG_BYTES, (double)mi->lag_bytes, "mirror", name, NULL);
 	if (mi->lag_us != -1)
-		metrics_add(m, METRIC_MIRROR_LAG_SECONDS, seconds(mi->lag_us), "mirror", name, NULL);
+		metrics_add(
+		    m, METRIC_MIRROR_LAG_SECONDS, seconds(mi->lag_us), "mirror", name, NULL);
 	metrics_add(m, METRIC_MIRROR_RATE, mi->rows_per_second, "mirror", name, NULL);
 	metrics_add(m, METRIC_MIRROR_ROWS, (double)mi->rows_synced, "mirror", name, NULL);
 	metrics_add(m, METRIC_MIRROR_ROWS_LOADED, (double)mi->rows_loaded, "mirror", name, NULL);

@@ -15,10 +15,10 @@ struct tls_context;
 struct ssl_st;
 
 /* Errors: ERR_CONFIG naming the file. */
-bool	tls_open(const char *certificate, const char *key, struct tls_context **tls_r,
-	    struct err *err);
-bool	tls_reload(struct tls_context *tls, struct err *err);
-void	tls_free(struct tls_context **tls);
+bool tls_open(
+    const char *certificate, const char *key, struct tls_context **tls_r, struct err *err);
+bool tls_reload(struct tls_context *tls, struct err *err);
+void tls_free(struct tls_context **tls);
 
 /* A server's end of a new connection; the caller's. */
 struct ssl_st *tls_accept(struct tls_context *tls);

@@ -9,7 +9,7 @@ static bool
 is_token_char(unsigned char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 static bool
@@ -208,7 +208,8 @@ parse_framing(struct http1_head *h, int *status_r, struct err *err)
 	const char *length = http1_header(h, "Content-Length");
 	const char *coding = http1_header(h, "Transfer-Encoding");
 
-	if (http1_header_count(h, "Content-Length") + http1_header_count(h, "Transfer-Encoding") > 1)
+	if (http1_header_count(h, "Content-Length") + http1_header_count(h, "Transfer-Encoding") >
+	    1)
 		return malformed(status_r, err, "more than one length for the body");
 	if (coding != NULL) {
 		if (strcasecmp(coding, "chunked") != 0)
@@ -232,8 +233,8 @@ parse_connection(struct http1_head *h, int *status_r, struct err *err)
 	const char *connection = http1_header(h, "Connection");
 	const char *expect = http1_header(h, "Expect");
 
-	h->keep_alive = h->minor == 1 ? !http1_has_token(connection, "close") :
-	    http1_has_token(connection, "keep-alive");
+	h->keep_alive = h->minor == 1 ? !http1_has_token(connection, "close")
+				      : http1_has_token(connection, "keep-alive");
 	if (h->minor == 1 && http1_header_count(h, "Host") != 1)
 		return malformed(status_r, err, "a request needs one Host header");
 	if (expect == NULL || h->minor == 0)
@@ -245,8 +246,8 @@ parse_connection(struct http1_head *h, int *status_r, struct err *err)
 }
 
 bool
-http1_head_parse(struct slice head, struct arena *a, struct http1_head *head_r, int *status_r,
-    struct err *err)
+http1_head_parse(
+    struct slice head, struct arena *a, struct http1_head *head_r, int *status_r, struct err *err)
 {
 	struct http1_head h = { 0 };
 	char *text = arena_strndup(a, (const char *)head.p, head.n), *line;
@@ -320,15 +321,13 @@ query_param(struct arena *a, struct slice pair, http1_param_fn *fn, void *arg, s
 
 	if (!http1_decode(a, slice_of(pair.p, n), true, &name, err))
 		return false;
-	if (eq != NULL &&
-	    !http1_decode(a, slice_of(eq + 1, pair.n - n - 1), true, &value, err))
+	if (eq != NULL && !http1_decode(a, slice_of(eq + 1, pair.n - n - 1), true, &value, err))
 		return false;
 	return fn(arg, name, value, err);
 }
 
 bool
-http1_query_each(struct arena *a, const char *query, http1_param_fn *fn, void *arg,
-    struct err *err)
+http1_query_each(struct arena *a, const char *query, http1_param_fn *fn, void *arg, struct err *err)
 {
 	size_t n;
 

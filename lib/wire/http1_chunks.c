@@ -10,14 +10,14 @@ enum chunk_state {
 	CHUNK_SIZE,
 	CHUNK_EXTENSION,
 	CHUNK_DATA,
-	CHUNK_DATA_END,		/* CR LF behind the data */
-	CHUNK_TRAILER,		/* at the start of a trailer line */
+	CHUNK_DATA_END, /* CR LF behind the data */
+	CHUNK_TRAILER,	/* at the start of a trailer line */
 	CHUNK_TRAILER_LINE,
 	CHUNK_DONE,
 };
 
-#define CHUNK_DIGITS_MAX	15	/* fits 64 bits */
-#define CHUNK_EXTRA_MAX		(16 * 1024)
+#define CHUNK_DIGITS_MAX 15 /* fits 64 bits */
+#define CHUNK_EXTRA_MAX	 (16 * 1024)
 
 static bool
 chunk_size_end(struct http1_chunks *c, struct err *err)
@@ -94,8 +94,8 @@ chunk_line_byte(struct http1_chunks *c, uint8_t b, struct err *err)
 }
 
 bool
-http1_chunks_feed(struct http1_chunks *c, struct slice in, size_t *used_r, struct buf *out,
-    struct err *err)
+http1_chunks_feed(
+    struct http1_chunks *c, struct slice in, size_t *used_r, struct buf *out, struct err *err)
 {
 	size_t used = 0, n;
 

@@ -31,24 +31,24 @@
 #include "lib/control/service.h"
 #include "lib/wire/pbjson.h"
 
-#define PASSWORD	"s3cret: with a colon"
-#define AUTH		"Authorization: Bearer " PASSWORD "\r\n"
-#define DEADLINE_US	(10 * USEC_PER_SEC)
+#define PASSWORD    "s3cret: with a colon"
+#define AUTH	    "Authorization: Bearer " PASSWORD "\r\n"
+#define DEADLINE_US (10 * USEC_PER_SEC)
 
 /* ---- the service */
 
 struct service {
 	bool ready;
-	bool pend;			/* calls wait for fake_complete() */
-	struct err fail;		/* of the next calls; code NONE: they succeed */
-	int mirror_state;		/* beside it */
+	bool pend;	  /* calls wait for fake_complete() */
+	struct err fail;  /* of the next calls; code NONE: they succeed */
+	int mirror_state; /* beside it */
 	const char *status_name;
 	struct rpc_call *waiting[16];
 	unsigned nwaiting;
 	unsigned calls;
 	unsigned abandoned;
-	char method[64];		/* of the last call */
-	struct buf request;		/* as JSON */
+	char method[64];    /* of the last call */
+	struct buf request; /* as JSON */
 	char principal[64];
 };
 
@@ -146,8 +146,8 @@ service_peer_count(const struct service *svc)
 }
 
 void
-service_each_mirror(struct service *svc, void (*fn)(const struct service_mirror *, void *),
-    void *arg)
+service_each_mirror(
+    struct service *svc, void (*fn)(const struct service_mirror *, void *), void *arg)
 {
 	const struct service_mirror mirror = {
 		.name = "orders",
@@ -233,13 +233,14 @@ turn(void)
 	event_base_loop(base, EVLOOP_ONCE);
 }
 
-#define WAIT_FOR(condition) do {                                                \
-	usec_t until_ = clock_mono_us() + DEADLINE_US;                          \
-	while (!(condition)) {                                                  \
-		ck_assert_msg(clock_mono_us() < until_, "gave up on " #condition); \
-		turn();                                                         \
-	}                                                                       \
-} while (0)
+#define WAIT_FOR(condition)                                                                \
+	do {                                                                               \
+		usec_t until_ = clock_mono_us() + DEADLINE_US;                             \
+		while (!(condition)) {                                                     \
+			ck_assert_msg(clock_mono_us() < until_, "gave up on " #condition); \
+			turn();                                                            \
+		}                                                                          \
+	} while (0)
 
 struct client {
 	int fd;
@@ -322,14 +323,15 @@ client_send(struct client *c, const char *text)
 	client_send_n(c, text, strlen(text));
 }
 
-#define CLIENT_WAIT(c, condition) do {                                          \
-	usec_t until_ = clock_mono_us() + DEADLINE_US;                          \
-	while (!(condition)) {                                                  \
-		ck_assert_msg(clock_mono_us() < until_, "gave up on " #condition ", got: %s", \
-		    buf_str(&(c)->got));                                        \
-		client_poll(c);                                                 \
-	}                                                                       \
-} while (0)
+#define CLIENT_WAIT(c, condition)                                                      \
+	do {                                                                           \
+		usec_t until_ = clock_mono_us() + DEADLINE_US;                         \
+		while (!(condition)) {                                                 \
+			ck_assert_msg(clock_mono_us() < until_,                        \
+			    "gave up on " #condition ", got: %s", buf_str(&(c)->got)); \
+			client_poll(c);                                                \
+		}                                                                      \
+	} while (0)
 
 /* How many whole replies have arrived; no body of a test holds this. */
 static inline unsigned
@@ -341,7 +343,7 @@ replies(const struct client *c)
 	while ((head = strstr(p, "\r\n\r\n")) != NULL) {
 		length = strstr(p, "Content-Length: ");
 		if (length == NULL || length > head) {
-			p = head + 4;	/* 100 Continue */
+			p = head + 4; /* 100 Continue */
 			continue;
 		}
 		p = head + 4 + strtoul(length + 16, NULL, 10);

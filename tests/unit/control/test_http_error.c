@@ -10,7 +10,7 @@
 #include "lib/wire/json.h"
 #include "protos/flow.pb-c.h"
 
-#define INFO "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":"
+#define INFO	"{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":"
 #define FAILURE "{\"@type\":\"type.googleapis.com/google.rpc.PreconditionFailure\",\"violations\":["
 
 static const struct {
@@ -34,13 +34,15 @@ static const struct {
 	{ ERR_CONFIG, "no", NULL, "TABLES_NOT_IN_PUBLICATION", { "pub", "s.a" }, { NULL, -1 },
 	    "{\"code\":9,\"message\":\"no\",\"details\":[" INFO "\"TABLES_NOT_IN_PUBLICATION\","
 	    "\"domain\":\"peerdb.io\",\"metadata\":{\"publication\":\"pub\"}}," FAILURE
-	    "{\"type\":\"TABLES_NOT_IN_PUBLICATION\",\"subject\":\"s.a\",\"description\":\"no\"}]}]}" },
+	    "{\"type\":\"TABLES_NOT_IN_PUBLICATION\",\"subject\":\"s.a\",\"description\":\"no\"}]}]"
+	    "}" },
 	{ ERR_EXISTS, "no", NULL, "MIRROR", { NULL }, { NULL, -1 },
 	    "{\"code\":6,\"message\":\"no\",\"details\":[" INFO "\"MIRROR\","
 	    "\"domain\":\"peerdb.io\",\"metadata\":{\"offendingField\":\"flow_job_name\"}}]}" },
 	{ ERR_NOT_FOUND, "no", NULL, NULL, { NULL },
 	    { NULL, PEERDB_FLOW__FLOW_STATUS__STATUS_UNKNOWN },
-	    "{\"code\":5,\"message\":\"no\",\"details\":[],\"currentFlowState\":\"STATUS_UNKNOWN\"}" },
+	    "{\"code\":5,\"message\":\"no\",\"details\":[],\"currentFlowState\":\"STATUS_"
+	    "UNKNOWN\"}" },
 	{ ERR_DATA, "bytes \xff\xfe here", NULL, NULL, { NULL }, { NULL, -1 },
 	    "{\"code\":9,\"message\":\"bytes ?? here\",\"details\":[]}" },
 };

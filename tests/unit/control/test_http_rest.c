@@ -183,7 +183,8 @@ START_TEST(request_becomes_a_call)
 	struct client c;
 
 	ck_assert_int_eq(call(&c, good[_i].method, good[_i].target,
-	    "Content-Type: application/x-www-form-urlencoded\r\n", good[_i].body), 200);
+			     "Content-Type: application/x-www-form-urlencoded\r\n", good[_i].body),
+	    200);
 	ck_assert_str_eq(fake.method, good[_i].rpc);
 	ck_assert_str_eq(buf_str(&fake.request), good[_i].request);
 	ck_assert_str_eq(fake.principal, "127.0.0.1");
@@ -227,8 +228,8 @@ START_TEST(bad_request_is_refused_with_words)
 {
 	struct client c;
 
-	ck_assert_int_eq(call(&c, bad[_i].method, bad[_i].target, "", bad[_i].body),
-	    bad[_i].status);
+	ck_assert_int_eq(
+	    call(&c, bad[_i].method, bad[_i].target, "", bad[_i].body), bad[_i].status);
 	ck_assert_msg(reply_has(&c, bad[_i].says), "%s", buf_str(&c.got));
 	ck_assert(reply_has(&c, "\"message\":"));
 	ck_assert_uint_eq(fake.calls, 0);
@@ -251,7 +252,8 @@ START_TEST(secrets_do_not_come_back)
 	struct client c;
 
 	ck_assert_int_eq(call(&c, "POST", "/v1/peers/create", "",
-	    "{\"peer\":{\"name\":\"p\",\"postgres_config\":{\"password\":\"hunter2\",\"prt\":1}}}"),
+			     "{\"peer\":{\"name\":\"p\",\"postgres_config\":{\"password\":"
+			     "\"hunter2\",\"prt\":1}}}"),
 	    400);
 	ck_assert(!reply_has(&c, "hunter2"));
 	client_close(&c);
@@ -265,7 +267,8 @@ START_TEST(response_message_with_its_defaults)
 	struct client c;
 
 	ck_assert_int_eq(call(&c, "GET", "/v1/peers/list", "", NULL), 200);
-	ck_assert_str_eq(reply_body(&c), "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
+	ck_assert_str_eq(
+	    reply_body(&c), "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
 	ck_assert(reply_has(&c, "\r\nContent-Type: application/json\r\n"));
 	client_close(&c);
 }
@@ -292,7 +295,8 @@ START_TEST(every_error_has_its_status)
 	char code[32];
 
 	err_set(&fake.fail, (enum err_code)_i, "words");
-	ck_assert_int_eq(call(&c, "GET", "/v1/peers/list", "", NULL), err_http_status((enum err_code)_i));
+	ck_assert_int_eq(
+	    call(&c, "GET", "/v1/peers/list", "", NULL), err_http_status((enum err_code)_i));
 	snprintf(code, sizeof(code), "\"code\":%d,", err_grpc_code((enum err_code)_i));
 	ck_assert(reply_has(&c, code));
 	client_close(&c);

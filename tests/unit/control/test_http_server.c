@@ -44,7 +44,8 @@ START_TEST(connection_is_closed_when_asked)
 {
 	struct client c;
 
-	ck_assert_int_eq(ask(&c, "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+	ck_assert_int_eq(
+	    ask(&c, "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
 	CLIENT_WAIT(&c, c.closed);
 	client_close(&c);
 	ck_assert_int_eq(ask(&c, "GET /healthz HTTP/1.0\r\n\r\n"), 200);
@@ -56,7 +57,7 @@ END_TEST
 START_TEST(pipelined_requests_are_answered_in_order)
 {
 	static const char one[] = "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
-	    "Content-Length: 16\r\n\r\n{\"peerName\":\"a\"}" HEALTH;
+				  "Content-Length: 16\r\n\r\n{\"peerName\":\"a\"}" HEALTH;
 	struct client c;
 	struct buf many;
 	const char *p;
@@ -78,7 +79,8 @@ END_TEST
 
 START_TEST(request_in_single_bytes)
 {
-	static const char text[] = "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
+	static const char text[] =
+	    "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
 	    "Transfer-Encoding: chunked\r\n\r\n8\r\n{\"peerNa\r\n8\r\nme\":\"a\"}\r\n0\r\n\r\n";
 	struct client c;
 
@@ -111,7 +113,8 @@ START_TEST(refused_before_the_body_is_sent)
 	struct client c;
 
 	ck_assert_int_eq(ask(&c, "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n"
-			"Expect: 100-continue\r\nContent-Length: 16\r\n\r\n"), 401);
+				 "Expect: 100-continue\r\nContent-Length: 16\r\n\r\n"),
+	    401);
 	ck_assert(reply_has(&c, "Connection: close\r\n"));
 	CLIENT_WAIT(&c, c.closed);
 	client_close(&c);
@@ -180,7 +183,8 @@ static const struct {
 	{ "GET / HTTP/3.0\r\n\r\n", 505 },
 	{ "GET / HTTP/1.1\r\n\r\n", 400 },
 	{ "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
-	  "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
+	  "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+	    400 },
 	{ "\x16\x03\x01 TLS\r\n\r\n", 400 },
 };
 
@@ -230,9 +234,9 @@ START_TEST(slow_head_is_cut_off)
 END_TEST
 
 static const char *const stalled[] = {
-	"",				/* nothing is ever sent */
+	"", /* nothing is ever sent */
 	"POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH "Content-Length: 16\r\n\r\n{",
-	HEALTH,				/* and then no second request */
+	HEALTH, /* and then no second request */
 };
 
 START_TEST(stalled_client_is_closed)
@@ -324,8 +328,9 @@ START_TEST(many_clients_at_once)
 
 	for (int i = 0; i < 100; i++) {
 		client_open(&c[i]);
-		client_send(&c[i], i % 2 == 0 ? HEALTH :
-		    "GET /v1/mirrors/list HTTP/1.1\r\nHost: h\r\n" AUTH "\r\n");
+		client_send(&c[i], i % 2 == 0 ? HEALTH
+					      : "GET /v1/mirrors/list HTTP/1.1\r\nHost: h\r\n" AUTH
+						"\r\n");
 	}
 	for (int i = 0; i < 100; i++) {
 		CLIENT_WAIT(&c[i], replies(&c[i]) == 1);
@@ -359,8 +364,8 @@ START_TEST(client_leaves_within_a_request)
 	struct client c;
 
 	client_open(&c);
-	client_send(&c, "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
-			"Content-Length: 16\r\n\r\n{\"pe");
+	client_send(&c,
+	    "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH "Content-Length: 16\r\n\r\n{\"pe");
 	client_close(&c);
 	ck_assert_int_eq(ask(&c, HEALTH), 200);
 	ck_assert_uint_eq(fake.calls, 0);

@@ -31,7 +31,7 @@ teardown(void)
 
 static const struct {
 	const char *where;
-	const char *host;	/* NULL: refused */
+	const char *host; /* NULL: refused */
 	int port;
 } addresses[] = {
 	{ "127.0.0.1:3000", "127.0.0.1", 3000 },
@@ -158,9 +158,10 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, address_is_taken_apart, 0, sizeof(addresses) / sizeof(addresses[0]));
-	tcase_add_loop_test(tc, port_is_found_and_taken, 0,
-	    sizeof(free_ports) / sizeof(free_ports[0]));
+	tcase_add_loop_test(
+	    tc, address_is_taken_apart, 0, sizeof(addresses) / sizeof(addresses[0]));
+	tcase_add_loop_test(
+	    tc, port_is_found_and_taken, 0, sizeof(free_ports) / sizeof(free_ports[0]));
 	tcase_add_test(tc, unknown_host_is_told);
 	tcase_add_test(tc, control_socket_is_private);
 	tcase_add_test(tc, only_sockets_are_replaced);

@@ -33,19 +33,20 @@ odd_source(struct metrics *m, void *arg)
 {
 	metrics_add(m, METRIC_MIRROR_ROWS, 1, "mirror", "a\"b\\c\nd", NULL);
 	metrics_add(m, METRIC_MIRROR_BATCHES, 2, "mirror", "x", NULL);
-	metrics_add(m, METRIC_MIRROR_ROWS, 9007199254740991, "mirror", "\xff", "op", "insert", NULL);
+	metrics_add(
+	    m, METRIC_MIRROR_ROWS, 9007199254740991, "mirror", "\xff", "op", "insert", NULL);
 }
 
 START_TEST(families_stand_together)
 {
 	metrics_registry_add(r, odd_source, NULL);
-	ck_assert_ptr_nonnull(strstr(scrape(),
-	    "# TYPE peerd_mirror_rows_total counter\n"
-	    "peerd_mirror_rows_total{mirror=\"a\\\"b\\\\c\\nd\"} 1\n"
-	    "peerd_mirror_rows_total{op=\"insert\"} 9007199254740991\n"
-	    "# HELP peerd_mirror_batches_total Batches applied\n"
-	    "# TYPE peerd_mirror_batches_total counter\n"
-	    "peerd_mirror_batches_total{mirror=\"x\"} 2\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(scrape(), "# TYPE peerd_mirror_rows_total counter\n"
+			     "peerd_mirror_rows_total{mirror=\"a\\\"b\\\\c\\nd\"} 1\n"
+			     "peerd_mirror_rows_total{op=\"insert\"} 9007199254740991\n"
+			     "# HELP peerd_mirror_batches_total Batches applied\n"
+			     "# TYPE peerd_mirror_batches_total counter\n"
+			     "peerd_mirror_batches_total{mirror=\"x\"} 2\n"));
 	metrics_registry_remove(r, odd_source, NULL);
 	ck_assert_ptr_null(strstr(scrape(), "peerd_mirror_rows_total"));
 }
@@ -70,7 +71,8 @@ END_TEST
 static const char *const mirror_lines[] = {
 	"\npeerd_ready 1\n",
 	"\npeerd_peers 2\n",
-	"\npeerd_mirror_state{mirror=\"orders\",source=\"a\",destination=\"b\",state=\"STATUS_RUNNING\"} 1\n",
+	"\npeerd_mirror_state{mirror=\"orders\",source=\"a\",destination=\"b\",state=\"STATUS_"
+	"RUNNING\"} 1\n",
 	"\npeerd_mirror_lag_bytes{mirror=\"orders\"} 4096\n",
 	"\npeerd_mirror_lag_seconds{mirror=\"orders\"} 1.5\n",
 	"\npeerd_mirror_rows_total{mirror=\"orders\"} 12\n",

@@ -196,7 +196,7 @@ END_TEST
 static const struct {
 	const char *text;
 	bool plus;
-	const char *decoded;	/* NULL: refused */
+	const char *decoded; /* NULL: refused */
 } encodings[] = {
 	{ "", false, "" },
 	{ "abc", false, "abc" },
@@ -291,7 +291,8 @@ feed(const char *text, size_t piece, struct buf *out, size_t *left, struct err *
 
 START_TEST(chunks_in_pieces)
 {
-	static const char text[] = "3\r\nabc\r\n0A;ext=\"1\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET";
+	static const char text[] =
+	    "3\r\nabc\r\n0A;ext=\"1\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nGET";
 	struct err err = ERR_INIT;
 	struct buf out;
 	size_t left;
