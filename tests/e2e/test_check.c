@@ -113,9 +113,8 @@ static const struct check_case refused[] = {
 		       "'destination_table_identifier': 'pg_catalog.t'}",
 	    .code = ERR_CONFIG,
 	    .words = "belongs to the server" },
-	{ .name = "snapshot only without snapshot",
-	    .options = ", 'initial_snapshot_only': true, 'resync': false, "
-		       "'snapshot_staging_path': ''",
+	{ .name = "missing table, snapshot only",
+	    .options = ", 'initial_snapshot_only': true",
 	    .mapping = "{'source_table_identifier': 'public.nope', "
 		       "'destination_table_identifier': 'public.t'}",
 	    .code = ERR_CONFIG,
