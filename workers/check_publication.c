@@ -240,6 +240,7 @@ refuse_absent(const PGresult *res, const char *publication, const PeerdWorker__S
 		err_hint(err, "ALTER PUBLICATION \"%s\" ADD TABLE %s", publication, buf_str(&names));
 	buf_done(&names);
 	err_reason(err, "TABLES_NOT_IN_PUBLICATION");
+	err_subject(err, publication);
 	for (i = 0; i < PQntuples(res); i++)
 		if (!pgcell_bool(res, i, 1))
 			err_subject(err, row_name(res, i, tables, text));
