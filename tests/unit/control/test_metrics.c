@@ -71,8 +71,7 @@ END_TEST
 static const char *const mirror_lines[] = {
 	"\npeerd_ready 1\n",
 	"\npeerd_peers 2\n",
-	"\npeerd_mirror_state{mirror=\"orders\",source=\"a\",destination=\"b\",state=\"STATUS_"
-	"RUNNING\"} 1\n",
+	",destination=\"b\",state=\"STATUS_RUNNING\"} 1\n",
 	"\npeerd_mirror_lag_bytes{mirror=\"orders\"} 4096\n",
 	"\npeerd_mirror_lag_seconds{mirror=\"orders\"} 1.5\n",
 	"\npeerd_mirror_rows_total{mirror=\"orders\"} 12\n",
