@@ -342,7 +342,7 @@ END_TEST
 
 START_TEST(floats_are_short_and_exact)
 {
-	static const float values[] = { 0.1f, 1.0f / 3, 16777217, 3.4028235e38f, 1e-45f, -0.0f };
+	static const float values[] = { 0.1f, 1.0f / 3, 16777216, 3.4028235e38f, 1e-45f, -0.0f };
 	PeerdbRoute__SlotInfo slot = PEERDB_ROUTE__SLOT_INFO__INIT, *back;
 	struct err err = ERR_INIT;
 	struct buf out;
