@@ -74,7 +74,7 @@ add_fact(struct buf *out, const char *name, const char *value)
 static void
 add_facts(const PeerdbRoute__MirrorOverview *m, struct buf *out)
 {
-	char a[TEXT_NUMBER], b[TEXT_NUMBER], line[4 * TEXT_NUMBER];
+	char a[TEXT_NUMBER], b[TEXT_NUMBER], c[TEXT_NUMBER], line[6 * TEXT_NUMBER];
 
 	buf_printf(out, "%s: %s\n", m->name, overview_state(m->status));
 	add_fact(out, "source", m->source_name);
@@ -82,8 +82,9 @@ add_facts(const PeerdbRoute__MirrorOverview *m, struct buf *out)
 	snprintf(line, sizeof(line), "%s, %s", text_bytes(m->lag_bytes, a),
 	    text_duration(m->lag_ms, b));
 	add_fact(out, "lag", line);
-	snprintf(line, sizeof(line), "%s, %s a second", text_count(m->rows_synced, a),
-	    text_count((int64_t)(m->rows_per_second + 0.5), b));
+	snprintf(line, sizeof(line), "%s loaded, %s streamed, %s a second",
+	    text_count(overview_rows_loaded(m), a), text_count(m->rows_synced, b),
+	    text_count((int64_t)(m->rows_per_second + 0.5), c));
 	add_fact(out, "rows", line);
 	add_fact(out, "received", m->received_lsn);
 	add_fact(out, "confirmed", m->confirmed_lsn);

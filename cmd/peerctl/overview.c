@@ -36,6 +36,16 @@ overview_state(PeerdbFlow__FlowStatus status)
 	    strlen("STATUS_");
 }
 
+int64_t
+overview_rows_loaded(const PeerdbRoute__MirrorOverview *m)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < m->n_tables; i++)
+		n += m->tables[i]->rows_loaded;
+	return n;
+}
+
 double
 overview_table_fraction(const PeerdbRoute__TableOverview *t)
 {
@@ -135,7 +145,7 @@ add_mirror(struct table *t, const PeerdbRoute__MirrorOverview *m)
 	table_cell(t, "%s", text_bytes(m->lag_bytes, n));
 	table_cell(t, "%s", text_duration(m->lag_ms, n));
 	table_cell(t, "%s", text_count((int64_t)(m->rows_per_second + 0.5), n));
-	table_cell(t, "%s", text_count(m->rows_synced, n));
+	table_cell(t, "%s", text_count(overview_rows_loaded(m) + m->rows_synced, n));
 	add_troubles(t, m);
 	add_bars(t, m);
 }

@@ -31,6 +31,9 @@ void	overview_print_bars(const PeerdbRoute__MirrorOverview *m, struct buf *out);
 /* From 0 to 1: by rows where they can be estimated, else by partitions. */
 double	overview_table_fraction(const PeerdbRoute__TableOverview *t);
 
+/* Rows that the snapshot loaded, of all tables. */
+int64_t	overview_rows_loaded(const PeerdbRoute__MirrorOverview *m);
+
 /* "RUNNING" */
 const char *overview_state(PeerdbFlow__FlowStatus status);
 

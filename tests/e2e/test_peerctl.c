@@ -147,7 +147,8 @@ peerctl(const char *args)
 {
 	const char *out = text("%s/out", dir), *err = text("%s/err", dir);
 	int status = system(text("PEERD_SOCKET='%s' PEERD_PASSWORD=secret '%s' %s >'%s' 2>'%s' "
-	    "</dev/null", socket_path, daemon_program("peerctl"), args, out, err));
+				 "</dev/null",
+	    socket_path, daemon_program("peerctl"), args, out, err));
 
 	ck_assert(WIFEXITED(status));
 	return (struct result){ .code = WEXITSTATUS(status), .out = slurp(out), .err = slurp(err) };
@@ -166,16 +167,18 @@ peerctl_with(const struct step *steps, const char *args)
 
 /* ---- one call, one answer ----------------------------------------------- */
 
-#define OVERVIEW \
-	"{\"mirrors\":[{\"name\":\"orders\",\"sourceName\":\"a\",\"destinationName\":\"b\"," \
-	"\"status\":\"STATUS_RUNNING\",\"lagBytes\":\"1536\",\"lagMs\":\"250\"," \
-	"\"rowsPerSecond\":1234.4,\"rowsSynced\":\"5000000\",\"newField\":1}," \
-	"{\"name\":\"big\",\"sourceName\":\"a\",\"destinationName\":\"c\"," \
-	"\"status\":\"STATUS_SNAPSHOT\",\"lagBytes\":\"-1\",\"lagMs\":\"-1\",\"rowsSynced\":\"0\"," \
-	"\"errorMessage\":\"connection lost\\n\\u001b[31m\",\"errorHint\":\"is it up?\"," \
-	"\"tables\":[{\"sourceTable\":\"public.t\",\"rowsLoaded\":\"500\",\"rowsEstimated\":\"1000\"," \
+#define OVERVIEW                                                                               \
+	"{\"mirrors\":[{\"name\":\"orders\",\"sourceName\":\"a\",\"destinationName\":\"b\","   \
+	"\"status\":\"STATUS_RUNNING\",\"lagBytes\":\"1536\",\"lagMs\":\"250\","               \
+	"\"rowsPerSecond\":1234.4,\"rowsSynced\":\"5000000\",\"newField\":1},"                 \
+	"{\"name\":\"big\",\"sourceName\":\"a\",\"destinationName\":\"c\","                    \
+	"\"status\":\"STATUS_SNAPSHOT\",\"lagBytes\":\"-1\",\"lagMs\":\"-1\",\"rowsSynced\":"  \
+	"\"0\","                                                                               \
+	"\"errorMessage\":\"connection lost\\n\\u001b[31m\",\"errorHint\":\"is it up?\","      \
+	"\"tables\":[{\"sourceTable\":\"public.t\",\"rowsLoaded\":\"500\",\"rowsEstimated\":"  \
+	"\"1000\","                                                                            \
 	"\"partitionsCompleted\":1,\"partitionsTotal\":4},{\"sourceTable\":\"public.longer\"," \
-	"\"rowsLoaded\":\"7\",\"rowsEstimated\":\"-1\",\"partitionsCompleted\":2," \
+	"\"rowsLoaded\":\"7\",\"rowsEstimated\":\"-1\",\"partitionsCompleted\":2,"             \
 	"\"partitionsTotal\":2,\"error\":\"no key\"}]}]}"
 
 static const struct {
@@ -187,9 +190,11 @@ static const struct {
 	{ "status", { "GET /api/v1/mirrors/overview", NULL, 200, OVERVIEW }, 0,
 	    "orders  RUNNING   a -> b                 1.5 KiB   0.2 s   1,234  5,000,000\n", NULL },
 	{ "status", { "GET /api/v1/mirrors/overview", NULL, 200, OVERVIEW }, 0,
+	    "big     SNAPSHOT  a -> c                       -       -       0        507\n"
 	    "  error: connection lost ?[31m\n  hint: is it up?\n  public.longer: error: no key\n"
 	    "  public.t       [##########----------]  50%  500 of about 1,000 rows, 1 of 4 parts\n"
-	    "  public.longer  [####################] 100%  7 rows, 2 of 2 parts\n", NULL },
+	    "  public.longer  [####################] 100%  7 rows, 2 of 2 parts\n",
+	    NULL },
 	{ "status", { "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[]}" }, 0,
 	    "no mirrors\n", NULL },
 	{ "--json status", { "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[]}" }, 0,
@@ -198,68 +203,95 @@ static const struct {
 	    "error: field \"mirrors\": expected an array: peerd's answer\n" },
 	{ "status", { "GET /api/v1/mirrors/overview", NULL, 404, "<html>" }, 1, NULL,
 	    "error: answered with status 404 and no message\n" },
-	{ "peers list", { "GET /api/v1/peers/list", NULL, 200,
-	    "{\"items\":[{\"name\":\"src\",\"type\":\"POSTGRES\"},{\"name\":\"k\",\"type\":9}]}" }, 0,
-	    "PEER  TYPE\nsrc   POSTGRES\nk     KAFKA\n", NULL },
+	{ "peers list",
+	    { "GET /api/v1/peers/list", NULL, 200,
+		"{\"items\":[{\"name\":\"src\",\"type\":\"POSTGRES\"},{\"name\":\"k\",\"type\":9}]"
+		"}" },
+	    0, "PEER  TYPE\nsrc   POSTGRES\nk     KAFKA\n", NULL },
 	{ "peers create src postgres host=localhost port=5432 require_tls=true "
 	  "options.sslcert=/c 'password=a b'",
 	    { "POST /api/v1/peers/create",
-	    "{\"peer\":{\"name\":\"src\",\"type\":\"POSTGRES\",\"postgresConfig\":{"
-	    "\"host\":\"localhost\",\"port\":5432,\"password\":\"a b\",\"requireTls\":true,"
-	    "\"options\":{\"sslcert\":\"/c\"}}}}", 200, "{\"status\":\"CREATED\"}" }, 0,
-	    "peer src created\n", NULL },
+		"{\"peer\":{\"name\":\"src\",\"type\":\"POSTGRES\",\"postgresConfig\":{"
+		"\"host\":\"localhost\",\"port\":5432,\"password\":\"a b\",\"requireTls\":true,"
+		"\"options\":{\"sslcert\":\"/c\"}}}}",
+		200, "{\"status\":\"CREATED\"}" },
+	    0, "peer src created\n", NULL },
 	{ "peers create --allow-update --disable-validation k KAFKA servers=a:1 servers=b:2",
 	    { "POST /api/v1/peers/create",
-	    "{\"peer\":{\"name\":\"k\",\"type\":\"KAFKA\",\"kafkaConfig\":{\"servers\":[\"a:1\","
-	    "\"b:2\"]}},\"allowUpdate\":true,\"disableValidation\":true}", 200, "{}" }, 0,
-	    "peer k created\n", NULL },
-	{ "peers create src postgres", { "POST /api/v1/peers/create", NULL, 409,
-	    "{\"code\":6,\"message\":\"peer exists\",\"hint\":\"allow_update\",\"status\":\"FAILED\"}" },
+		"{\"peer\":{\"name\":\"k\",\"type\":\"KAFKA\",\"kafkaConfig\":{\"servers\":[\"a:"
+		"1\","
+		"\"b:2\"]}},\"allowUpdate\":true,\"disableValidation\":true}",
+		200, "{}" },
+	    0, "peer k created\n", NULL },
+	{ "peers create src postgres",
+	    { "POST /api/v1/peers/create", NULL, 409,
+		"{\"code\":6,\"message\":\"peer "
+		"exists\",\"hint\":\"allow_update\",\"status\":\"FAILED\"}" },
 	    1, NULL, "error: peer exists\nhint: allow_update\n" },
-	{ "-j peers create src postgres", { "POST /api/v1/peers/create", NULL, 409,
-	    "{\"code\":6,\"message\":\"peer exists\",\"status\":\"FAILED\"}" },
+	{ "-j peers create src postgres",
+	    { "POST /api/v1/peers/create", NULL, 409,
+		"{\"code\":6,\"message\":\"peer exists\",\"status\":\"FAILED\"}" },
 	    1, "{\"code\":6,\"message\":\"peer exists\",\"status\":\"FAILED\"}\n",
 	    "error: peer exists\n" },
-	{ "peers validate src postgres host=h", { "POST /api/v1/peers/validate",
-	    "{\"peer\":{\"name\":\"src\",\"type\":\"POSTGRES\",\"postgresConfig\":{\"host\":\"h\"}}}",
-	    200, "{\"status\":\"VALID\"}" }, 0, "peer src is valid\n", NULL },
+	{ "peers validate src postgres host=h",
+	    { "POST /api/v1/peers/validate",
+		"{\"peer\":{\"name\":\"src\",\"type\":\"POSTGRES\",\"postgresConfig\":{\"host\":"
+		"\"h\"}}}",
+		200, "{\"status\":\"VALID\"}" },
+	    0, "peer src is valid\n", NULL },
 	{ "peers drop src", { "POST /api/v1/peers/drop", "{\"peerName\":\"src\"}", 200, "{}" }, 0,
 	    "peer src dropped\n", NULL },
-	{ "mirrors list", { "GET /api/v1/mirrors/list", NULL, 200,
-	    "{\"mirrors\":[{\"id\":\"1\",\"name\":\"m\",\"sourceName\":\"a\",\"destinationName\":\"b\","
-	    "\"createdAt\":1767323045678,\"status\":\"STATUS_PAUSED\"}]}" }, 0,
-	    "m       PAUSED  a       b            2026-01-02T03:04:05Z\n", NULL },
+	{ "mirrors list",
+	    { "GET /api/v1/mirrors/list", NULL, 200,
+		"{\"mirrors\":[{\"id\":\"1\",\"name\":\"m\",\"sourceName\":\"a\","
+		"\"destinationName\":\"b\","
+		"\"createdAt\":1767323045678,\"status\":\"STATUS_PAUSED\"}]}" },
+	    0, "m       PAUSED  a       b            2026-01-02T03:04:05Z\n", NULL },
 	{ "mirrors create m --from a --to b -t public.t --table=public.u:x.y",
 	    { "POST /api/v1/flows/cdc/create",
-	    "{\"connectionConfigs\":{\"flowJobName\":\"m\",\"tableMappings\":["
-	    "{\"sourceTableIdentifier\":\"public.t\",\"destinationTableIdentifier\":\"public.t\"},"
-	    "{\"sourceTableIdentifier\":\"public.u\",\"destinationTableIdentifier\":\"x.y\"}],"
-	    "\"doInitialSnapshot\":true,\"sourceName\":\"a\",\"destinationName\":\"b\"}}", 200,
-	    "{\"workflowId\":\"m-peerflow\"}" }, 0, "mirror m created\n", NULL },
+		"{\"connectionConfigs\":{\"flowJobName\":\"m\",\"tableMappings\":["
+		"{\"sourceTableIdentifier\":\"public.t\",\"destinationTableIdentifier\":\"public."
+		"t\"},"
+		"{\"sourceTableIdentifier\":\"public.u\",\"destinationTableIdentifier\":\"x.y\"}],"
+		"\"doInitialSnapshot\":true,\"sourceName\":\"a\",\"destinationName\":\"b\"}}",
+		200, "{\"workflowId\":\"m-peerflow\"}" },
+	    0, "mirror m created\n", NULL },
 	{ "mirrors create m --exclude 'public.\"a:b\":x,y' -t 'public.\"a:b\":c.d' "
-	  "--soft-delete-col-name= --do-initial-snapshot=false --max-batch-size 5 --env A=1=2 --resync",
+	  "--soft-delete-col-name= --do-initial-snapshot=false --max-batch-size 5 --env A=1=2 "
+	  "--resync",
 	    { "POST /api/v1/flows/cdc/create",
-	    "{\"connectionConfigs\":{\"flowJobName\":\"m\",\"tableMappings\":["
-	    "{\"sourceTableIdentifier\":\"public.\\\"a:b\\\"\",\"destinationTableIdentifier\":\"c.d\","
-	    "\"exclude\":[\"x\",\"y\"]}],\"maxBatchSize\":5,\"doInitialSnapshot\":false,\"resync\":true,"
-	    "\"softDeleteColName\":\"\",\"env\":{\"A\":\"1=2\"}}}", 200, "{}" }, 0,
-	    "mirror m created\n", NULL },
-	{ "mirrors create m --validate-only --wait", { "POST /api/v1/mirrors/cdc/validate", NULL, 200,
-	    "{}" }, 0, "mirror m is valid\n", NULL },
-	{ "mirrors pause m", { "POST /api/v1/mirrors/state_change",
-	    "{\"flowJobName\":\"m\",\"requestedFlowState\":\"STATUS_PAUSED\"}", 200, "{}" }, 0,
-	    "mirror m will pause\n", NULL },
-	{ "mirrors resume nope", { "POST /api/v1/mirrors/state_change", NULL, 404,
-	    "{\"code\":5,\"message\":\"mirror \\\"nope\\\" does not exist\"}" }, 1, NULL,
-	    "error: mirror \"nope\" does not exist\n" },
-	{ "mirrors drop m --skip-destination-drop", { "POST /api/v1/mirrors/state_change",
-	    "{\"flowJobName\":\"m\",\"requestedFlowState\":\"STATUS_TERMINATING\","
-	    "\"skipDestinationDrop\":true}", 200, "{}" }, 0,
-	    "mirror m will be dropped\n", NULL },
-	{ "mirrors logs m --level error -n 2", { "POST /api/v1/mirrors/logs",
-	    "{\"flowJobName\":\"m\",\"level\":\"error\",\"numPerPage\":2}", 200,
-	    "{\"errors\":[{\"flowName\":\"m\",\"errorMessage\":\"x\\ny\",\"errorType\":\"error\","
-	    "\"errorTimestamp\":1767323045678.0,\"id\":2},{\"flowName\":\"mm\",\"errorMessage\":\"z\"}]}" },
+		"{\"connectionConfigs\":{\"flowJobName\":\"m\",\"tableMappings\":["
+		"{\"sourceTableIdentifier\":\"public.\\\"a:b\\\"\",\"destinationTableIdentifier\":"
+		"\"c.d\","
+		"\"exclude\":[\"x\",\"y\"]}],\"maxBatchSize\":5,\"doInitialSnapshot\":false,"
+		"\"resync\":true,"
+		"\"softDeleteColName\":\"\",\"env\":{\"A\":\"1=2\"}}}",
+		200, "{}" },
+	    0, "mirror m created\n", NULL },
+	{ "mirrors create m --validate-only --wait",
+	    { "POST /api/v1/mirrors/cdc/validate", NULL, 200, "{}" }, 0, "mirror m is valid\n",
+	    NULL },
+	{ "mirrors pause m",
+	    { "POST /api/v1/mirrors/state_change",
+		"{\"flowJobName\":\"m\",\"requestedFlowState\":\"STATUS_PAUSED\"}", 200, "{}" },
+	    0, "mirror m will pause\n", NULL },
+	{ "mirrors resume nope",
+	    { "POST /api/v1/mirrors/state_change", NULL, 404,
+		"{\"code\":5,\"message\":\"mirror \\\"nope\\\" does not exist\"}" },
+	    1, NULL, "error: mirror \"nope\" does not exist\n" },
+	{ "mirrors drop m --skip-destination-drop",
+	    { "POST /api/v1/mirrors/state_change",
+		"{\"flowJobName\":\"m\",\"requestedFlowState\":\"STATUS_TERMINATING\","
+		"\"skipDestinationDrop\":true}",
+		200, "{}" },
+	    0, "mirror m will be dropped\n", NULL },
+	{ "mirrors logs m --level error -n 2",
+	    { "POST /api/v1/mirrors/logs",
+		"{\"flowJobName\":\"m\",\"level\":\"error\",\"numPerPage\":2}", 200,
+		"{\"errors\":[{\"flowName\":\"m\",\"errorMessage\":\"x\\ny\",\"errorType\":"
+		"\"error\","
+		"\"errorTimestamp\":1767323045678.0,\"id\":2},{\"flowName\":\"mm\","
+		"\"errorMessage\":\"z\"}]}" },
 	    0, "2026-01-02T03:04:05Z error x y\n", NULL },
 };
 
@@ -350,13 +382,14 @@ START_TEST(request_from_file)
 	static const struct step steps[] = {
 		{ "POST /api/v1/flows/cdc/create",
 		    "{\"connectionConfigs\":{\"flowJobName\":\"other\",\"maxBatchSize\":9,"
-		    "\"doInitialSnapshot\":false}}", 200, "{}" },
+		    "\"doInitialSnapshot\":false}}",
+		    200, "{}" },
 		{ 0 },
 	};
 	const char *path = file_with("{\"connection_configs\": {\"flow_job_name\": \"m\",\n"
 				     "\"do_initial_snapshot\": false, \"max_batch_size\": 5}}\n");
-	struct result r = peerctl_with(steps,
-	    text("mirrors create other --max-batch-size 9 --file '%s'", path));
+	struct result r = peerctl_with(
+	    steps, text("mirrors create other --max-batch-size 9 --file '%s'", path));
 
 	expect_text(r.err, NULL, "stderr");
 	ck_assert_str_eq(r.out, "mirror other created\n");
@@ -369,8 +402,8 @@ START_TEST(bad_file_is_refused_in_words)
 	const char *path = file_with("{\"connection_configs\": {\"flow_job_nam\": \"m\"}}");
 	struct result r = peerctl(text("mirrors create -f '%s'", path));
 
-	expect_text(r.err, "field \"connection_configs\": unknown field \"flow_job_nam\": file",
-	    "stderr");
+	expect_text(
+	    r.err, "field \"connection_configs\": unknown field \"flow_job_nam\": file", "stderr");
 	expect_text(r.err, "did you mean \"flow_job_name\"?", "stderr");
 	ck_assert_int_eq(r.code, 1);
 }
@@ -381,11 +414,13 @@ START_TEST(secret_from_file)
 	static const struct step steps[] = {
 		{ "POST /api/v1/peers/create",
 		    "{\"peer\":{\"name\":\"a\",\"type\":\"POSTGRES\",\"postgresConfig\":{"
-		    "\"password\":\"hunter2\"}}}", 200, "{}" },
+		    "\"password\":\"hunter2\"}}}",
+		    200, "{}" },
 		{ 0 },
 	};
 	struct result r = peerctl_with(steps, text("peers create a postgres --from-file "
-	    "'password=%s'", file_with("hunter2\n")));
+						   "'password=%s'",
+						  file_with("hunter2\n")));
 
 	expect_text(r.err, NULL, "stderr");
 	ck_assert_int_eq(r.code, 0);
@@ -394,12 +429,19 @@ END_TEST
 
 /* ---- waiting ---------------------------------------------------------------- */
 
-#define CREATE	{ "POST /api/v1/flows/cdc/create", NULL, 200, "{}" }
-#define LOOK(state, more) \
-	{ "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[{\"name\":\"m\",\"status\":" \
-	    "\"STATUS_" state "\"" more "}]}" }
-#define LOADED(n) \
-	",\"tables\":[{\"sourceTable\":\"s.t\",\"rowsLoaded\":\"" n "\",\"rowsEstimated\":\"100\"}]"
+#define CREATE                                                   \
+	{                                                        \
+		"POST /api/v1/flows/cdc/create", NULL, 200, "{}" \
+	}
+#define LOOK(state, more)                                       \
+	{                                                       \
+		"GET /api/v1/mirrors/overview", NULL, 200,      \
+		    "{\"mirrors\":[{\"name\":\"m\",\"status\":" \
+		    "\"STATUS_" state "\"" more "}]}"           \
+	}
+#define LOADED(n)                                                                           \
+	",\"tables\":[{\"sourceTable\":\"s.t\",\"rowsLoaded\":\"" n "\",\"rowsEstimated\":" \
+								    "\"100\"}]"
 
 static const struct {
 	const char *args;
@@ -408,32 +450,41 @@ static const struct {
 	const char *out, *err;
 } waits[] = {
 	{ "mirrors create m --wait",
-	    { CREATE, LOOK("SETUP", ""), LOOK("SNAPSHOT", LOADED("5")), LOOK("SNAPSHOT", LOADED("7")),
-	    LOOK("SNAPSHOT", LOADED("64")), LOOK("RUNNING", ""), { 0 } }, 0,
-	    "m: SETUP\nm: SNAPSHOT 5%\nm: SNAPSHOT 64%\nm: RUNNING\n", NULL },
+	    { CREATE, LOOK("SETUP", ""), LOOK("SNAPSHOT", LOADED("5")),
+		LOOK("SNAPSHOT", LOADED("7")), LOOK("SNAPSHOT", LOADED("64")), LOOK("RUNNING", ""),
+		{ 0 } },
+	    0, "m: SETUP\nm: SNAPSHOT 5%\nm: SNAPSHOT 64%\nm: RUNNING\n", NULL },
 	{ "mirrors create m --wait", { CREATE, LOOK("COMPLETED", ""), { 0 } }, 0, "m: COMPLETED\n",
 	    NULL },
 	{ "mirrors create m --wait",
 	    { CREATE, LOOK("SETUP", ",\"errorMessage\":\"busy\""),
-	    LOOK("FAILED", ",\"errorMessage\":\"no slot\",\"errorHint\":\"add one\""), { 0 } }, 1,
-	    "m: error: busy\nm: SETUP\n",
+		LOOK("FAILED", ",\"errorMessage\":\"no slot\",\"errorHint\":\"add one\""), { 0 } },
+	    1, "m: error: busy\nm: SETUP\n",
 	    "error: mirror \"m\" is FAILED: no slot\nhint: add one\n" },
-	{ "mirrors create m --wait", { CREATE, LOOK("SETUP", ""),
-	    { "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[]}" }, { 0 } }, 1,
-	    "m: SETUP\n", "error: mirror \"m\" does not exist any more\n" },
-	{ "mirrors create m --wait", { CREATE,
-	    { "GET /api/v1/mirrors/overview", NULL, 503, "{\"code\":14,\"message\":\"starting\"}" },
-	    LOOK("RUNNING", ""), { 0 } }, 0, "m: RUNNING\n", NULL },
-	{ "mirrors create m --wait --json", { CREATE, LOOK("RUNNING", ""), { 0 } }, 0, "{}\n", NULL },
-	{ "mirrors pause m --wait", { { "POST /api/v1/mirrors/state_change", NULL, 200, "{}" },
-	    LOOK("RUNNING", ""), LOOK("PAUSING", ""), LOOK("PAUSED", ""), { 0 } }, 0,
-	    "m: RUNNING\nm: PAUSING\nm: PAUSED\n", NULL },
-	{ "mirrors resume m --wait", { { "POST /api/v1/mirrors/state_change", NULL, 200, "{}" },
-	    LOOK("FAILED", ""), LOOK("RUNNING", ""), { 0 } }, 0, "m: FAILED\nm: RUNNING\n", NULL },
-	{ "mirrors drop m --wait", { { "POST /api/v1/mirrors/state_change", NULL, 200, "{}" },
-	    LOOK("TERMINATING", ""),
-	    { "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[]}" }, { 0 } }, 0,
-	    "m: TERMINATING\nm: dropped\n", NULL },
+	{ "mirrors create m --wait",
+	    { CREATE, LOOK("SETUP", ""),
+		{ "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[]}" }, { 0 } },
+	    1, "m: SETUP\n", "error: mirror \"m\" does not exist any more\n" },
+	{ "mirrors create m --wait",
+	    { CREATE,
+		{ "GET /api/v1/mirrors/overview", NULL, 503,
+		    "{\"code\":14,\"message\":\"starting\"}" },
+		LOOK("RUNNING", ""), { 0 } },
+	    0, "m: RUNNING\n", NULL },
+	{ "mirrors create m --wait --json", { CREATE, LOOK("RUNNING", ""), { 0 } }, 0, "{}\n",
+	    NULL },
+	{ "mirrors pause m --wait",
+	    { { "POST /api/v1/mirrors/state_change", NULL, 200, "{}" }, LOOK("RUNNING", ""),
+		LOOK("PAUSING", ""), LOOK("PAUSED", ""), { 0 } },
+	    0, "m: RUNNING\nm: PAUSING\nm: PAUSED\n", NULL },
+	{ "mirrors resume m --wait",
+	    { { "POST /api/v1/mirrors/state_change", NULL, 200, "{}" }, LOOK("FAILED", ""),
+		LOOK("RUNNING", ""), { 0 } },
+	    0, "m: FAILED\nm: RUNNING\n", NULL },
+	{ "mirrors drop m --wait",
+	    { { "POST /api/v1/mirrors/state_change", NULL, 200, "{}" }, LOOK("TERMINATING", ""),
+		{ "GET /api/v1/mirrors/overview", NULL, 200, "{\"mirrors\":[]}" }, { 0 } },
+	    0, "m: TERMINATING\nm: dropped\n", NULL },
 };
 
 START_TEST(waits_for_the_end)
@@ -452,17 +503,19 @@ START_TEST(one_mirror_in_full)
 {
 	static const struct step steps[] = {
 		{ "POST /api/v1/mirrors/status", "{\"flowJobName\":\"m\",\"includeFlowInfo\":true}",
-		    200, "{\"flowJobName\":\"m\",\"cdcStatus\":{\"cdcBatches\":[{\"numRows\":1000,"
+		    200,
+		    "{\"flowJobName\":\"m\",\"cdcStatus\":{\"cdcBatches\":[{\"numRows\":1000,"
 		    "\"endTime\":\"2026-01-02T03:04:05Z\",\"batchId\":\"8\"},{\"batchId\":\"7\"}]},"
 		    "\"currentFlowState\":\"STATUS_RUNNING\"}" },
-		LOOK("RUNNING", ",\"sourceName\":\"a\",\"confirmedLsn\":\"0/1A\",\"workerPid\":42"
-		    LOADED("100")),
+		LOOK("RUNNING", ",\"sourceName\":\"a\",\"confirmedLsn\":\"0/"
+				"1A\",\"rowsSynced\":\"9\",\"workerPid\":42" LOADED("100")),
 		{ 0 },
 	};
 	struct result r = peerctl_with(steps, "mirrors status m");
 
 	expect_text(r.err, NULL, "stderr");
 	expect_text(r.out, "m: RUNNING\n  source       a\n", "stdout");
+	expect_text(r.out, "  rows         100 loaded, 9 streamed, 0 a second\n", "stdout");
 	expect_text(r.out, "  confirmed    0/1A\n  worker       pid 42\n", "stdout");
 	expect_text(r.out, "s.t                           100    0/0\n", "stdout");
 	expect_text(r.out, "    8  1,000  2026-01-02T03:04:05Z\n    7      0  running\n", "stdout");
@@ -520,7 +573,8 @@ END_TEST
 START_TEST(completes_names)
 {
 	static const struct step peers[] = {
-		{ "GET /api/v1/peers/list", NULL, 200, "{\"items\":[{\"name\":\"src\",\"type\":3}]}" },
+		{ "GET /api/v1/peers/list", NULL, 200,
+		    "{\"items\":[{\"name\":\"src\",\"type\":3}]}" },
 		{ 0 },
 	};
 	static const struct step mirrors[] = {
@@ -528,14 +582,14 @@ START_TEST(completes_names)
 		{ 0 },
 	};
 
-	ck_assert_str_eq(peerctl_with(peers, "complete -- peerctl mirrors create --from").out,
-	    "src\n");
+	ck_assert_str_eq(
+	    peerctl_with(peers, "complete -- peerctl mirrors create --from").out, "src\n");
 	ck_assert_int_eq(unlink(socket_path), 0);
-	expect_text(peerctl_with(mirrors, "complete -- peerctl mirrors pause").out, "\nm1\n",
-	    "stdout");
+	expect_text(
+	    peerctl_with(mirrors, "complete -- peerctl mirrors pause").out, "\nm1\n", "stdout");
 	expect_text(peerctl("complete -- peerctl nonsense").out, NULL, "stdout");
-	expect_text(peerctl("complete -- peerctl mirrors create").out, "--max-batch-size\n",
-	    "stdout");
+	expect_text(
+	    peerctl("complete -- peerctl mirrors create").out, "--max-batch-size\n", "stdout");
 }
 END_TEST
 
@@ -556,7 +610,7 @@ START_TEST(help_goes_to_stdout)
 }
 END_TEST
 
-#define COUNT(table)	((int)(sizeof(table) / sizeof((table)[0])))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 int
 main(void)
@@ -564,15 +618,15 @@ main(void)
 	Suite *s = suite_create("peerctl");
 	TCase *tc = suite_case(s, "peerctl", NULL, NULL, make_dir, remove_dir);
 
-	tcase_add_loop_test(tc, one_call, 0, COUNT(calls));
-	tcase_add_loop_test(tc, misuse, 0, COUNT(misuses));
-	tcase_add_test(tc, request_from_file);
-	tcase_add_test(tc, bad_file_is_refused_in_words);
-	tcase_add_test(tc, secret_from_file);
-	tcase_add_loop_test(tc, waits_for_the_end, 0, COUNT(waits));
-	tcase_add_test(tc, one_mirror_in_full);
-	tcase_add_test(tc, man_page_has_every_option);
-	tcase_add_test(tc, completes_names);
-	tcase_add_loop_test(tc, help_goes_to_stdout, 0, COUNT(help_calls));
+	suite_loop(tc, one_call, 0, COUNT(calls));
+	suite_loop(tc, misuse, 0, COUNT(misuses));
+	suite_test(tc, request_from_file);
+	suite_test(tc, bad_file_is_refused_in_words);
+	suite_test(tc, secret_from_file);
+	suite_loop(tc, waits_for_the_end, 0, COUNT(waits));
+	suite_test(tc, one_mirror_in_full);
+	suite_test(tc, man_page_has_every_option);
+	suite_test(tc, completes_names);
+	suite_loop(tc, help_goes_to_stdout, 0, COUNT(help_calls));
 	return suite_main(s);
 }
