@@ -102,13 +102,14 @@ flow_state_change(PeerdbRoute__FlowService_Service *service,
 {
 	struct rpc_call *call = closure_data;
 	struct mirror *m = mirror_for_call(call, req->flow_job_name);
-	const struct wish *wish = wish_find((int)req->requested_flow_state);
 	struct mirror_change change = { .done = change_on_done, .arg = call };
+	const struct wish *wish;
 
 	(void)service;
 	(void)closure;
 	if (m == NULL)
 		return;
+	wish = wish_find((int)req->requested_flow_state);
 	if (changes_config(req)) {
 		rpc_failf(call, ERR_UNIMPLEMENTED,
 		    "flow_config_update is not available in this version of peerd");
