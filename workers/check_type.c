@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define FIRST_USER_OID	16384
+#define FIRST_LOCAL_OID	10000	/* from here on servers number types by themselves */
 #define VARHDRSZ	4		/* added to most modifiers */
 
 enum {
@@ -103,7 +103,7 @@ check_type_fits(const struct check_type *from, const struct check_type *to)
 {
 	size_t n;
 
-	if (from->oid < FIRST_USER_OID || to->oid < FIRST_USER_OID)
+	if (from->oid < FIRST_LOCAL_OID || to->oid < FIRST_LOCAL_OID)
 		return from->oid == to->oid ?
 		    modifier_fits(from->oid, from->modifier, to->modifier) :
 		    is_widening(from->oid, to->oid);
