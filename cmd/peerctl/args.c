@@ -129,8 +129,8 @@ unknown_command(const char *group, const char *word, struct err *err)
 	const char *near = NULL;
 
 	for (size_t i = 0; i < commands_count; i++) {
-		const char *name = group == NULL && commands[i].group != NULL ?
-		    commands[i].group : commands[i].name;
+		const char *name = group == NULL && commands[i].group != NULL ? commands[i].group
+									      : commands[i].name;
 
 		if (group != NULL && !same(commands[i].group, group))
 			continue;
@@ -174,8 +174,7 @@ args_parse(struct args *a, int argc, char **argv, struct err *err)
 
 		if (dash && strcmp(argv[i], "--") == 0)
 			options = false;
-		else if (!(dash ? take_option(a, argc, argv, &i, err) :
-		    take_word(a, argv[i], err)))
+		else if (!(dash ? take_option(a, argc, argv, &i, err) : take_word(a, argv[i], err)))
 			return false;
 	}
 	return true;
@@ -212,8 +211,8 @@ args_check_words(const struct args *a, struct err *err)
 	const struct command *c = a->command;
 
 	if (a->n_words < c->min)
-		return err_set(err, ERR_INVALID, "something is missing after \"%s\": %s", c->name,
-		    c->args);
+		return err_set(
+		    err, ERR_INVALID, "something is missing after \"%s\": %s", c->name, c->args);
 	if (c->max >= 0 && a->n_words > c->max)
 		return err_set(err, ERR_INVALID, "unexpected \"%s\"", a->words[c->max]);
 	return true;

@@ -21,24 +21,24 @@ struct ctl;
 struct err;
 
 struct option {
-	const char *name;		/* without the dashes; NULL ends a table */
-	char letter;			/* '\0': none */
-	const char *arg;		/* what the value is called; NULL: a flag */
+	const char *name; /* without the dashes; NULL ends a table */
+	char letter;	  /* '\0': none */
+	const char *arg;  /* what the value is called; NULL: a flag */
 	const char *help;
-	const char *field;		/* of the request, which the value is; NULL: none */
+	const char *field; /* of the request, which the value is; NULL: none */
 };
 
 /* What the first argument names, for the completion. */
 enum subject { SUBJECT_NONE, SUBJECT_PEER, SUBJECT_MIRROR };
 
 struct command {
-	const char *group;		/* "peers"; NULL: the command stands alone */
+	const char *group; /* "peers"; NULL: the command stands alone */
 	const char *name;
-	const char *args;		/* in the usage line */
+	const char *args; /* in the usage line */
 	const char *summary;
-	const char *details;		/* paragraphs under the usage line; NULL: none */
+	const char *details; /* paragraphs under the usage line; NULL: none */
 	const struct option *options;
-	int min, max;			/* how many arguments; max -1: any number */
+	int min, max; /* how many arguments; max -1: any number */
 	enum subject subject;
 	int (*run)(struct ctl *ctl, const struct args *a);
 };
@@ -49,30 +49,30 @@ extern const struct option global_options[];
 
 struct given {
 	const struct option *option;
-	const char *value;		/* "true" for a flag */
+	const char *value; /* "true" for a flag */
 };
 
 struct args {
-	const struct command *command;	/* NULL: none yet */
-	const char *group;		/* "peers" without a command; else NULL */
-	const char **words;		/* arguments that are no options */
+	const struct command *command; /* NULL: none yet */
+	const char *group;	       /* "peers" without a command; else NULL */
+	const char **words;	       /* arguments that are no options */
 	int n_words;
 	struct given *given;
 	int n_given;
 };
 
 /* Fills a, which is to be args_done() whether it succeeds or not. */
-bool	args_parse(struct args *a, int argc, char **argv, struct err *err);
-void	args_done(struct args *a);
+bool args_parse(struct args *a, int argc, char **argv, struct err *err);
+void args_done(struct args *a);
 
 /* The last value given for an option; NULL when there is none. */
 const char *args_value(const struct args *a, const char *name);
-bool	args_has(const struct args *a, const char *name);
+bool args_has(const struct args *a, const char *name);
 
 /* How many words the command wants, checked. */
-bool	args_check_words(const struct args *a, struct err *err);
+bool args_check_words(const struct args *a, struct err *err);
 
 const struct command *command_find(const char *group, const char *name);
-bool	command_is_group(const char *name);
+bool command_is_group(const char *name);
 
 #endif

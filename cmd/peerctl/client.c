@@ -9,8 +9,8 @@
 #include "lib/base/mem.h"
 #include "lib/wire/json.h"
 
-#define ANSWER_MAX	(64 * MIB)	/* an overview of many thousand tables */
-#define CONNECT_S	10L
+#define ANSWER_MAX (64 * MIB) /* an overview of many thousand tables */
+#define CONNECT_S  10L
 
 struct client {
 	const struct client_config config;
@@ -88,7 +88,7 @@ prepare(struct client *c, const char *method, const char *path, const char *body
 {
 	char url[2048];
 
-	curl_easy_reset(c->curl);	/* keeps the connection */
+	curl_easy_reset(c->curl); /* keeps the connection */
 	prepare_target(c, path, url, sizeof(url));
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
 	curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -114,14 +114,16 @@ unreachable(const struct client *c, CURLcode code, struct err *err)
 
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_errno);
 	if (c->config.url != NULL) {
-		err_set(err, ERR_TRANSIENT, "could not talk to peerd at %s: %s", c->config.url, why);
+		err_set(
+		    err, ERR_TRANSIENT, "could not talk to peerd at %s: %s", c->config.url, why);
 		return err_hint(err, "is it running, and is this its address?");
 	}
 	err_set(err, ERR_TRANSIENT, "could not talk to peerd at %s: %s", c->config.socket,
 	    code == CURLE_COULDNT_CONNECT && os_errno != 0 ? strerror((int)os_errno) : why);
-	return err_hint(err, os_errno == EACCES || os_errno == EPERM ?
-	    "run this as a user who may write to the socket, or use --url with the password" :
-	    "is it running? --socket or PEERD_SOCKET names another socket");
+	return err_hint(err,
+	    os_errno == EACCES || os_errno == EPERM
+		? "run this as a user who may write to the socket, or use --url with the password"
+		: "is it running? --socket or PEERD_SOCKET names another socket");
 }
 
 static enum err_code
@@ -150,8 +152,8 @@ refused(const struct client *c, long status, struct err *err)
 
 	if (!json_parse(buf_str(&c->body), c->body.n, &tree, &ignored) ||
 	    member_text(tree, "message")[0] == '\0') {
-		err_set(err, code_of_status(status), "answered with status %ld and no message",
-		    status);
+		err_set(
+		    err, code_of_status(status), "answered with status %ld and no message", status);
 		err_hint(err, "is this the address of a peerd?");
 	} else {
 		err_set(err, code_of_status(status), "%s", member_text(tree, "message"));
@@ -164,8 +166,8 @@ refused(const struct client *c, long status, struct err *err)
 }
 
 bool
-client_call(struct client *c, const char *method, const char *path, const char *body,
-    struct err *err)
+client_call(
+    struct client *c, const char *method, const char *path, const char *body, struct err *err)
 {
 	long status = 0;
 	CURLcode code;

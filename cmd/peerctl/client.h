@@ -17,20 +17,20 @@ struct client;
 struct err;
 
 struct client_config {
-	const char *socket;		/* used when url is NULL */
-	const char *url;		/* "http://host:3000", without a path */
-	const char *password;		/* NULL: none; only sent to a url */
-	const char *ca_file;		/* NULL: the system's certificates */
+	const char *socket;   /* used when url is NULL */
+	const char *url;      /* "http://host:3000", without a path */
+	const char *password; /* NULL: none; only sent to a url */
+	const char *ca_file;  /* NULL: the system's certificates */
 	long timeout_s;
 };
 
 /* The strings must live as long as the client. */
 struct client *client_new(const struct client_config *config);
-void	client_free(struct client **c);
+void client_free(struct client **c);
 
 /* path is below /api/v1 and begins with '/'; body NULL: none. */
-bool	client_call(struct client *c, const char *method, const char *path, const char *body,
-	    struct err *err);
+bool client_call(
+    struct client *c, const char *method, const char *path, const char *body, struct err *err);
 const char *client_body(const struct client *c);
 
 #endif

@@ -23,12 +23,12 @@ print_commands(const char *group)
 	const char *last = "";
 
 	for (size_t i = 0; i < commands_count; i++) {
-		const char *name = group == NULL && commands[i].group != NULL ?
-		    commands[i].group : commands[i].name;
+		const char *name = group == NULL && commands[i].group != NULL ? commands[i].group
+									      : commands[i].name;
 
 		if (commands[i].summary == NULL || strcmp(name, last) == 0 ||
-		    (group != NULL && (commands[i].group == NULL ||
-		    strcmp(commands[i].group, group) != 0)))
+		    (group != NULL &&
+			(commands[i].group == NULL || strcmp(commands[i].group, group) != 0)))
 			continue;
 		puts(name);
 		last = name;
@@ -41,8 +41,8 @@ print_peers(struct ctl *ctl)
 	PeerdbRoute__ListPeersResponse *all = NULL;
 	struct err ignored;
 
-	if (!ctl_get(ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all,
-	    &ignored))
+	if (!ctl_get(
+		ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all, &ignored))
 		return;
 	for (size_t i = 0; i < all->n_items; i++)
 		puts(all->items[i]->name);
@@ -56,7 +56,7 @@ print_mirrors(struct ctl *ctl)
 	struct err ignored;
 
 	if (!ctl_get(ctl, "/mirrors/list", &peerdb_route__list_mirrors_response__descriptor, &all,
-	    &ignored))
+		&ignored))
 		return;
 	for (size_t i = 0; i < all->n_mirrors; i++)
 		puts(all->mirrors[i]->name);

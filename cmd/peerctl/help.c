@@ -4,9 +4,9 @@
 
 #include "cmd/peerctl/args.h"
 
-#define WIDTH		79
-#define OPTION_COLUMN	28
-#define COMMAND_COLUMN	18
+#define WIDTH	       79
+#define OPTION_COLUMN  28
+#define COMMAND_COLUMN 18
 
 /* Words of text between two margins; the cursor stands at column `at`. */
 static void
@@ -16,7 +16,7 @@ wrap(FILE *out, const char *text, size_t at, size_t margin)
 	size_t n;
 
 	for (; *text != '\0'; text += n) {
-		if (*text == '\n') {		/* a new paragraph */
+		if (*text == '\n') { /* a new paragraph */
 			fprintf(out, "\n\n%*s", (int)margin, "");
 			at = margin;
 			first = true;
@@ -106,12 +106,12 @@ void
 help_program(FILE *out)
 {
 	fprintf(out, "usage: peerctl [OPTION]... COMMAND ...\n\n"
-	    "Look after peers and mirrors of a peerd, over its socket or its REST API.\n\n"
-	    "Commands:\n");
+		     "Look after peers and mirrors of a peerd, over its socket or its REST API.\n\n"
+		     "Commands:\n");
 	for (size_t i = 0; i < commands_count; i++)
 		if (commands[i].summary != NULL)
 			print_command(out, &commands[i]);
 	print_options(out, "Options", global_options);
 	fprintf(out, "\n\"peerctl COMMAND --help\" tells more. Exit codes: 0 done, "
-	    "1 refused or failed, 2 usage.\n");
+		     "1 refused or failed, 2 usage.\n");
 }

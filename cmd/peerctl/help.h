@@ -8,9 +8,9 @@
 
 struct command;
 
-void	help_program(FILE *out);
-void	help_group(FILE *out, const char *group);
-void	help_command(FILE *out, const struct command *c);
-void	help_usage(FILE *out, const struct command *c);	/* the usage line alone */
+void help_program(FILE *out);
+void help_group(FILE *out, const char *group);
+void help_command(FILE *out, const struct command *c);
+void help_usage(FILE *out, const struct command *c); /* the usage line alone */
 
 #endif

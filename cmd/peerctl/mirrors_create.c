@@ -38,10 +38,11 @@ add_table(PeerdbFlow__FlowConnectionConfigs *c, const char *text, struct err *er
 	ProtobufCMessage *t = pbmsg_new(&peerdb_flow__table_mapping__descriptor);
 	bool ok;
 
-	ok = from[0] != '\0' && to[0] != '\0' ? true :
-	    err_set(err, ERR_INVALID, "expected SOURCE:DESTINATION, not \"%s\"", text);
+	ok = from[0] != '\0' && to[0] != '\0'
+		 ? true
+		 : err_set(err, ERR_INVALID, "expected SOURCE:DESTINATION, not \"%s\"", text);
 	ok = ok && pbjson_set_field(t, "source_table_identifier", from, err) &&
-	    pbjson_set_field(t, "destination_table_identifier", to, err);
+	     pbjson_set_field(t, "destination_table_identifier", to, err);
 	pbfield_append(&c->base, pbfield_find(c->base.descriptor, "table_mappings"),
 	    (union pbvalue){ .msg = t });
 	free(from);
@@ -176,8 +177,8 @@ created(struct ctl *ctl, const struct args *a, const char *name)
 int
 run_mirrors_create(struct ctl *ctl, const struct args *a)
 {
-	const char *path = args_has(a, "validate-only") ? "/mirrors/cdc/validate" :
-	    "/flows/cdc/create";
+	const char *path = args_has(a, "validate-only") ? "/mirrors/cdc/validate"
+							: "/flows/cdc/create";
 	PeerdbRoute__CreateCDCFlowRequest *req = NULL;
 	struct err err = ERR_INIT;
 	int code;

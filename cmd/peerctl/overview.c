@@ -32,8 +32,7 @@ overview_find(const PeerdbRoute__MirrorOverviewResponse *all, const char *name)
 const char *
 overview_state(PeerdbFlow__FlowStatus status)
 {
-	return pbjson_enum_name(&peerdb_flow__flow_status__descriptor, status) +
-	    strlen("STATUS_");
+	return pbjson_enum_name(&peerdb_flow__flow_status__descriptor, status) + strlen("STATUS_");
 }
 
 int64_t
@@ -57,7 +56,7 @@ overview_table_fraction(const PeerdbRoute__TableOverview *t)
 		done = (double)t->rows_loaded / (double)t->rows_estimated;
 	else if (t->partitions_total > 0)
 		done = (double)t->partitions_completed / t->partitions_total;
-	return done > 0.99 ? 0.99 : done;	/* estimates are not to end it */
+	return done > 0.99 ? 0.99 : done; /* estimates are not to end it */
 }
 
 static void
@@ -130,8 +129,8 @@ add_troubles(struct table *t, const PeerdbRoute__MirrorOverview *m)
 		table_note(t, "  hint: %s", m->error_hint);
 	for (size_t i = 0; i < m->n_tables; i++)
 		if (m->tables[i]->error[0] != '\0')
-			table_note(t, "  %s: error: %s", m->tables[i]->source_table,
-			    m->tables[i]->error);
+			table_note(
+			    t, "  %s: error: %s", m->tables[i]->source_table, m->tables[i]->error);
 }
 
 static void

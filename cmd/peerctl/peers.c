@@ -35,13 +35,14 @@ set_type(ProtobufCMessage *req, const char *type, char *prefix_r, size_t size, s
 	snprintf(prefix_r, size, "peer.%s_config.", name);
 	for (n = 0; name[n] != '\0'; n++)
 		name[n] = (char)toupper((unsigned char)name[n]);
-	return pbjson_set_field(req, "peer.type", name, &ignored) ? true :
-	    err_set(err, ERR_INVALID, "unknown peer type \"%s\"", type);
+	return pbjson_set_field(req, "peer.type", name, &ignored)
+		   ? true
+		   : err_set(err, ERR_INVALID, "unknown peer type \"%s\"", type);
 }
 
 static bool
-set_field(ProtobufCMessage *req, const char *prefix, const char *pair, const char *value,
-    struct err *err)
+set_field(
+    ProtobufCMessage *req, const char *prefix, const char *pair, const char *value, struct err *err)
 {
 	const char *equals = strchr(pair, '=');
 	char name[256];
@@ -112,7 +113,8 @@ peer_request(const struct args *a, PeerdbRoute__CreatePeerRequest **req_r, struc
 	bool ok;
 
 	if (file != NULL && a->n_words > 0)
-		return err_set(err, ERR_INVALID, "--file and a peer in the command line exclude "
+		return err_set(err, ERR_INVALID,
+		    "--file and a peer in the command line exclude "
 		    "each other");
 	if (file != NULL) {
 		ok = ctl_read_message(file, desc, &req, err);
@@ -196,14 +198,14 @@ run_peers_list(struct ctl *ctl, const struct args *a)
 	struct err err = ERR_INIT;
 	struct table *t;
 
-	if (!ctl_get(ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all,
-	    &err))
+	if (!ctl_get(
+		ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all, &err))
 		return ctl_refused(ctl, &err);
 	t = table_new("ll", heads);
 	for (size_t i = 0; i < all->n_items; i++) {
 		table_cell(t, "%s", all->items[i]->name);
-		table_cell(t, "%s", pbjson_enum_name(&peerdb_peers__dbtype__descriptor,
-		    all->items[i]->type));
+		table_cell(t, "%s",
+		    pbjson_enum_name(&peerdb_peers__dbtype__descriptor, all->items[i]->type));
 	}
 	ctl_show_table(ctl, t, all->n_items == 0 ? "no peers" : NULL);
 	table_free(&t);

@@ -8,12 +8,12 @@
 #define PEERD_CMD_PEERCTL_SCREEN_H
 
 struct screen {
-	int lines;			/* of the block that is on the screen */
+	int lines; /* of the block that is on the screen */
 };
 
-void	screen_draw(struct screen *s, const char *text);
+void screen_draw(struct screen *s, const char *text);
 
 /* Wait between two drawings. */
-void	screen_pause_ms(long ms);
+void screen_pause_ms(long ms);
 
 #endif

@@ -8,7 +8,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/str.h"
 
-#define FRAME_MAX	(16 * MIB)
+#define FRAME_MAX (16 * MIB)
 
 static bool
 status_text(struct ctl *ctl, struct buf *out, struct err *err)

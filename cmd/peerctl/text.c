@@ -7,7 +7,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 
-#define BAR_WIDTH	20
+#define BAR_WIDTH 20
 
 const char *
 text_count(int64_t n, char to[TEXT_NUMBER])
@@ -76,8 +76,9 @@ void
 text_add_clean(struct buf *out, const char *s)
 {
 	for (; *s != '\0'; s++)
-		buf_char(out, *s == '\n' || *s == '\t' ? ' ' :
-		    (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+		buf_char(out, *s == '\n' || *s == '\t'		       ? ' '
+			      : (unsigned char)*s < 0x20 || *s == 0x7f ? '?'
+								       : *s);
 }
 
 size_t
@@ -102,7 +103,7 @@ struct table {
 	const char *const *heads;
 	size_t columns;
 	size_t width[TABLE_COLUMNS_MAX];
-	size_t next;			/* the column of the next cell */
+	size_t next; /* the column of the next cell */
 	struct item *items;
 	size_t n;
 };

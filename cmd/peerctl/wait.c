@@ -10,17 +10,18 @@
 #include "lib/base/limits.h"
 #include "lib/base/str.h"
 
-#define POLL_MS		250
-#define SILENCE_MAX	(60 * USEC_PER_SEC)	/* how long peerd may not answer */
+#define POLL_MS	    250
+#define SILENCE_MAX (60 * USEC_PER_SEC) /* how long peerd may not answer */
 
-#define STATE(name)	(1u << PEERDB_FLOW__FLOW_STATUS__STATUS_##name)
-#define ENDED		(STATE(FAILED) | STATE(TERMINATING) | STATE(TERMINATED))
+#define STATE(name) (1u << PEERDB_FLOW__FLOW_STATUS__STATUS_##name)
+#define ENDED	    (STATE(FAILED) | STATE(TERMINATING) | STATE(TERMINATED))
 
 const struct wait_goal wait_created = { .done = STATE(RUNNING) | STATE(COMPLETED),
 	.failed = ENDED };
 const struct wait_goal wait_paused = { .done = STATE(PAUSED), .failed = ENDED | STATE(COMPLETED) };
-const struct wait_goal wait_resumed = { .done = STATE(RUNNING) | STATE(COMPLETED),
-	.failed = ENDED, .grace_ms = 3000 };
+const struct wait_goal wait_resumed = {
+	.done = STATE(RUNNING) | STATE(COMPLETED), .failed = ENDED, .grace_ms = 3000
+};
 const struct wait_goal wait_dropped = { .done = STATE(TERMINATED), .gone = true };
 
 struct waiting {
@@ -28,11 +29,11 @@ struct waiting {
 	const char *mirror;
 	const struct wait_goal *goal;
 	struct screen screen;
-	int shown_status;		/* -1: none yet */
+	int shown_status; /* -1: none yet */
 	int shown_tenth;
 	char shown_error[256];
 	usec_t started;
-	usec_t heard;			/* when peerd last answered */
+	usec_t heard; /* when peerd last answered */
 };
 
 static int
@@ -41,8 +42,8 @@ snapshot_percent(const PeerdbRoute__MirrorOverview *m)
 	double weight = 0, done = 0;
 
 	for (size_t i = 0; i < m->n_tables; i++) {
-		double w = m->tables[i]->rows_estimated > 0 ?
-		    (double)m->tables[i]->rows_estimated : 1;
+		double w = m->tables[i]->rows_estimated > 0 ? (double)m->tables[i]->rows_estimated
+							    : 1;
 
 		weight += w;
 		done += w * overview_table_fraction(m->tables[i]);
@@ -153,8 +154,12 @@ look(struct waiting *w, const PeerdbRoute__MirrorOverview *m)
 int
 wait_for(struct ctl *ctl, const char *mirror, const struct wait_goal *goal)
 {
-	struct waiting w = { .ctl = ctl, .mirror = mirror, .goal = goal, .shown_status = -1,
-		.started = clock_mono_us(), .heard = clock_mono_us() };
+	struct waiting w = { .ctl = ctl,
+		.mirror = mirror,
+		.goal = goal,
+		.shown_status = -1,
+		.started = clock_mono_us(),
+		.heard = clock_mono_us() };
 	int code = -1;
 
 	while (code < 0) {

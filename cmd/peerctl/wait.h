@@ -12,15 +12,15 @@
 struct ctl;
 
 struct wait_goal {
-	unsigned done;			/* states that end it well, as 1 << FlowStatus */
-	unsigned failed;		/* and badly */
-	bool gone;			/* the mirror shall disappear */
-	unsigned grace_ms;		/* a bad state this soon is the one to be left */
+	unsigned done;	   /* states that end it well, as 1 << FlowStatus */
+	unsigned failed;   /* and badly */
+	bool gone;	   /* the mirror shall disappear */
+	unsigned grace_ms; /* a bad state this soon is the one to be left */
 };
 
 extern const struct wait_goal wait_created, wait_paused, wait_resumed, wait_dropped;
 
 /* Returns the exit code. */
-int	wait_for(struct ctl *ctl, const char *mirror, const struct wait_goal *goal);
+int wait_for(struct ctl *ctl, const char *mirror, const struct wait_goal *goal);
 
 #endif

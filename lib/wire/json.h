@@ -21,11 +21,11 @@
 struct err;
 
 /* Running out of memory shall end the process in cJSON too (mem.h). Any number of calls. */
-void	json_use_our_memory(void);
+void json_use_our_memory(void);
 
-bool	json_parse(const char *text, size_t n, cJSON **tree_r, struct err *err);
+bool json_parse(const char *text, size_t n, cJSON **tree_r, struct err *err);
 
 /* A string; what is not UTF-8 in it, as a server's message may be, becomes '?'. */
-cJSON	*json_text(const char *s);
+cJSON *json_text(const char *s);
 
 #endif

@@ -21,7 +21,6 @@ struct err;
  * The next pair of *p, which moves past it. more_r says whether there was one.
  * key and value are the caller's and overwritten.
  */
-bool	kvtext_next(const char **p, struct buf *key, struct buf *value, bool *more_r,
-	    struct err *err);
+bool kvtext_next(const char **p, struct buf *key, struct buf *value, bool *more_r, struct err *err);
 
 #endif

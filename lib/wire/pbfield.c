@@ -5,8 +5,8 @@
 
 #include "lib/base/mem.h"
 
-#define MEMBER(type, msg, offset)	((type *)((char *)(msg) + (offset)))
-#define CMEMBER(type, msg, offset)	((const type *)((const char *)(msg) + (offset)))
+#define MEMBER(type, msg, offset)  ((type *)((char *)(msg) + (offset)))
+#define CMEMBER(type, msg, offset) ((const type *)((const char *)(msg) + (offset)))
 
 ProtobufCMessage *
 pbmsg_new(const ProtobufCMessageDescriptor *desc)
@@ -65,10 +65,10 @@ pbfield_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescr
 	json[0] = (char)toupper((unsigned char)json[0]);
 	snprintf(expect, sizeof(expect), "%sEntry", json);
 	return strcmp(entry->short_name, expect) == 0 &&
-	    strncmp(entry->name, desc->name, strlen(desc->name)) == 0 &&
-	    entry->fields[0].type == PROTOBUF_C_TYPE_STRING &&
-	    strcmp(entry->fields[0].name, "key") == 0 &&
-	    strcmp(entry->fields[1].name, "value") == 0;
+	       strncmp(entry->name, desc->name, strlen(desc->name)) == 0 &&
+	       entry->fields[0].type == PROTOBUF_C_TYPE_STRING &&
+	       strcmp(entry->fields[0].name, "key") == 0 &&
+	       strcmp(entry->fields[1].name, "value") == 0;
 }
 
 uint32_t
@@ -182,8 +182,8 @@ static void
 oneof_vacate(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
 {
 	uint32_t now = pbfield_oneof_case(msg, f);
-	const ProtobufCFieldDescriptor *old =
-	    protobuf_c_message_descriptor_get_field(msg->descriptor, now);
+	const ProtobufCFieldDescriptor *old = protobuf_c_message_descriptor_get_field(
+	    msg->descriptor, now);
 
 	if (now != 0 && old != NULL)
 		pbfield_clear(msg, old);

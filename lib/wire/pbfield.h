@@ -22,11 +22,11 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#define PBFIELD_NAME_MAX	128
+#define PBFIELD_NAME_MAX 128
 
 /* Room for one value of any type. */
 union pbvalue {
-	int32_t i32;		/* also enums */
+	int32_t i32; /* also enums */
 	int64_t i64;
 	uint32_t u32;
 	uint64_t u64;
@@ -41,10 +41,10 @@ union pbvalue {
 ProtobufCMessage *pbmsg_new(const ProtobufCMessageDescriptor *desc);
 
 /* NULL when there is none of that exact proto name. */
-const ProtobufCFieldDescriptor *pbfield_find(const ProtobufCMessageDescriptor *desc,
-    const char *name);
+const ProtobufCFieldDescriptor *pbfield_find(
+    const ProtobufCMessageDescriptor *desc, const char *name);
 
-size_t	pbfield_value_size(const ProtobufCFieldDescriptor *f);
+size_t pbfield_value_size(const ProtobufCFieldDescriptor *f);
 
 static inline bool
 pbfield_is_repeated(const ProtobufCFieldDescriptor *f)
@@ -59,36 +59,36 @@ pbfield_is_oneof(const ProtobufCFieldDescriptor *f)
 }
 
 /* map<string, ...> of the message that desc describes */
-bool	pbfield_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *f);
+bool pbfield_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *f);
 
 /* Given, or for a repeated field: not empty. */
-bool	pbfield_is_present(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
+bool pbfield_is_present(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
 
 /* The number of the oneof's member that is set, 0 when none is. */
 uint32_t pbfield_oneof_case(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
 
 /* The i-th value; i is 0 for a field that is not repeated. Borrowed. */
-size_t	pbfield_count(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
-void	*pbfield_at(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, size_t i);
+size_t pbfield_count(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
+void *pbfield_at(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, size_t i);
 
 /* The sub-message of a present message field, or of the i-th entry. */
-ProtobufCMessage *pbfield_msg(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
-    size_t i);
+ProtobufCMessage *pbfield_msg(
+    const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, size_t i);
 
 /* Store a value, taking over what it owns; what was there before is freed. */
-void	pbfield_set(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, union pbvalue v);
-void	pbfield_append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, union pbvalue v);
+void pbfield_set(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, union pbvalue v);
+void pbfield_append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, union pbvalue v);
 
 /* Make the field absent, freeing its value. */
-void	pbfield_clear(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
+void pbfield_clear(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f);
 
 /* Free what a value owns, by the type of its field. */
-void	pbvalue_free(const ProtobufCFieldDescriptor *f, union pbvalue *v);
+void pbvalue_free(const ProtobufCFieldDescriptor *f, union pbvalue *v);
 
 /* A copy that shares nothing with the original. */
 union pbvalue pbvalue_copy(const ProtobufCFieldDescriptor *f, const void *at);
 
 /* The name in JSON: protobuf's own lowerCamelCase rule ("redo_lSN" is "redoLSN"). */
-void	pbfield_json_name(const ProtobufCFieldDescriptor *f, char name_r[PBFIELD_NAME_MAX]);
+void pbfield_json_name(const ProtobufCFieldDescriptor *f, char name_r[PBFIELD_NAME_MAX]);
 
 #endif

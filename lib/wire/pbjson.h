@@ -34,15 +34,15 @@ struct buf;
 struct err;
 
 enum pbjson_flags {
-	PBJSON_PRESENT_ONLY = 1,	/* leave out what is not set, defaults too */
+	PBJSON_PRESENT_ONLY = 1, /* leave out what is not set, defaults too */
 };
 
-bool	pbjson_parse(const ProtobufCMessageDescriptor *desc, const char *json, size_t n,
-	    ProtobufCMessage **msg_r, struct err *err);
+bool pbjson_parse(const ProtobufCMessageDescriptor *desc, const char *json, size_t n,
+    ProtobufCMessage **msg_r, struct err *err);
 
 /* The same for a server's answer: fields of a newer server are passed over. */
-bool	pbjson_parse_reply(const ProtobufCMessageDescriptor *desc, const char *json, size_t n,
-	    ProtobufCMessage **msg_r, struct err *err);
+bool pbjson_parse_reply(const ProtobufCMessageDescriptor *desc, const char *json, size_t n,
+    ProtobufCMessage **msg_r, struct err *err);
 
 /*
  * Set one field from text: a query or path parameter, key=value on a command
@@ -50,10 +50,9 @@ bool	pbjson_parse_reply(const ProtobufCMessageDescriptor *desc, const char *json
  * repeated fields gain an entry. On error the message may hold empty
  * sub-messages on the way, but no value.
  */
-bool	pbjson_set_field(ProtobufCMessage *msg, const char *name, const char *text,
-	    struct err *err);
+bool pbjson_set_field(ProtobufCMessage *msg, const char *name, const char *text, struct err *err);
 
-void	pbjson_print(const ProtobufCMessage *msg, unsigned flags, struct buf *out);
+void pbjson_print(const ProtobufCMessage *msg, unsigned flags, struct buf *out);
 
 /* "?" for a number without a name. */
 const char *pbjson_enum_name(const ProtobufCEnumDescriptor *desc, int value);

@@ -31,7 +31,7 @@ static const struct {
 };
 
 /* Longest unknown name that an error repeats. */
-#define SHOWN_KEY_MAX	64
+#define SHOWN_KEY_MAX 64
 
 const ProtobufCFieldDescriptor *
 pbjson_lookup(const ProtobufCMessageDescriptor *desc, const char *key)
@@ -44,8 +44,7 @@ pbjson_lookup(const ProtobufCMessageDescriptor *desc, const char *key)
 			return &desc->fields[i];
 	}
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
-		if (strcmp(desc->name, aliases[i].message) == 0 &&
-		    strcmp(key, aliases[i].key) == 0)
+		if (strcmp(desc->name, aliases[i].message) == 0 && strcmp(key, aliases[i].key) == 0)
 			return pbfield_find(desc, aliases[i].field);
 	return NULL;
 }
@@ -103,8 +102,8 @@ hint_known_names(const struct pbjson_reader *r, const ProtobufCMessageDescriptor
 	size_t n = 0;
 
 	for (unsigned i = 0; i < desc->n_fields && n < sizeof(list); i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "",
-		    desc->fields[i].name);
+		n += (size_t)snprintf(
+		    list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "", desc->fields[i].name);
 	if (desc->n_fields == 0)
 		return err_hint(r->err, "there are no fields here");
 	if (n >= sizeof(list))

@@ -14,7 +14,7 @@
 #include "lib/wire/pbjson.h"
 #include "lib/wire/rfc3339.h"
 
-#define FIELDS_MAX	256		/* in one message; bounds the set of those seen */
+#define FIELDS_MAX 256 /* in one message; bounds the set of those seen */
 
 static void
 path_print(const struct pbjson_path *path, struct buf *out)
@@ -62,8 +62,7 @@ read_timestamp(const struct pbjson_reader *r, const struct pbjson_path *path, co
 {
 	union pbvalue seconds = { 0 }, nanos = { 0 };
 
-	if (!cJSON_IsString(item) ||
-	    !rfc3339_parse(item->valuestring, &seconds.i64, &nanos.i32))
+	if (!cJSON_IsString(item) || !rfc3339_parse(item->valuestring, &seconds.i64, &nanos.i32))
 		return pbjson_fail(r, path, "expected a time such as \"2026-01-02T03:04:05Z\"");
 	pbfield_set(msg, pbfield_find(msg->descriptor, "seconds"), seconds);
 	pbfield_set(msg, pbfield_find(msg->descriptor, "nanos"), nanos);
@@ -86,8 +85,8 @@ map_find(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const c
 }
 
 static void
-map_append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const char *key,
-    union pbvalue value)
+map_append(
+    ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const char *key, union pbvalue value)
 {
 	union pbvalue entry = { .msg = pbmsg_new(f->descriptor) };
 	const ProtobufCFieldDescriptor *fields = entry.msg->descriptor->fields;
@@ -118,8 +117,7 @@ has_duplicate_keys(const cJSON *object)
 	bool duplicate = false;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, object)
-		keys[i++] = item->string;
+	cJSON_ArrayForEach(item, object) keys[i++] = item->string;
 	qsort(keys, n, sizeof(*keys), compare_keys);
 	for (i = 1; i < n && !duplicate; i++)
 		duplicate = strcmp(keys[i - 1], keys[i]) == 0;
@@ -142,8 +140,7 @@ read_map_text(const struct pbjson_reader *r, const struct pbjson_path *path,
 			ok = err_set(&why, ERR_INVALID, "a keyword is given twice");
 			break;
 		}
-		map_append(msg, f, buf_str(&key),
-		    (union pbvalue){ .s = xstrdup(buf_str(&value)) });
+		map_append(msg, f, buf_str(&key), (union pbvalue){ .s = xstrdup(buf_str(&value)) });
 	}
 	buf_done(&key);
 	buf_done(&value);
@@ -163,7 +160,8 @@ read_map(const struct pbjson_reader *r, const struct pbjson_path *path,
 		return pbjson_fail(r, path, "expected an object");
 	if (has_duplicate_keys(object))
 		return pbjson_fail(r, path, "a key is given twice");
-	cJSON_ArrayForEach(item, object) {
+	cJSON_ArrayForEach(item, object)
+	{
 		struct pbjson_path here = { .up = path, .name = item->string };
 		union pbvalue value;
 
@@ -185,7 +183,8 @@ read_array(const struct pbjson_reader *r, const struct pbjson_path *path,
 
 	if (!cJSON_IsArray(array))
 		return pbjson_fail(r, path, "expected an array");
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		struct pbjson_path here = { .up = path, .index = i++ };
 		union pbvalue value;
 
@@ -238,7 +237,8 @@ pbjson_read_message(const struct pbjson_reader *r, const struct pbjson_path *pat
 		return read_timestamp(r, path, object, msg);
 	if (!cJSON_IsObject(object))
 		return pbjson_fail(r, path, "expected an object");
-	cJSON_ArrayForEach(item, object) {
+	cJSON_ArrayForEach(item, object)
+	{
 		const ProtobufCFieldDescriptor *f = pbjson_lookup(msg->descriptor, item->string);
 		struct pbjson_path here = { .up = path, .name = f != NULL ? f->name : "" };
 		size_t i = f != NULL ? (size_t)(f - msg->descriptor->fields) : 0;
@@ -259,8 +259,8 @@ pbjson_read_message(const struct pbjson_reader *r, const struct pbjson_path *pat
 /* ---- the calls -------------------------------------------------------- */
 
 static bool
-parse_with(const struct pbjson_reader *r, const ProtobufCMessageDescriptor *desc,
-    const char *json, size_t n, ProtobufCMessage **msg_r)
+parse_with(const struct pbjson_reader *r, const ProtobufCMessageDescriptor *desc, const char *json,
+    size_t n, ProtobufCMessage **msg_r)
 {
 	ProtobufCMessage *msg;
 	cJSON *tree = NULL;

@@ -22,13 +22,13 @@
 struct buf;
 
 /* What stands in place of a secret in every answer. */
-#define PB_REDACTED	"********"
+#define PB_REDACTED "********"
 
 /* A deep copy, the caller's: protobuf_c_message_free_unpacked(m, NULL). NULL gives NULL. */
 ProtobufCMessage *pb_copy(const ProtobufCMessage *msg);
 
 /* Set has_x where a number differs from its default, in sub-messages too. */
-void	pb_mark_set(ProtobufCMessage *msg);
+void pb_mark_set(ProtobufCMessage *msg);
 
 /*
  * The names of the fields in which two messages of one type differ, as
@@ -36,7 +36,7 @@ void	pb_mark_set(ProtobufCMessage *msg);
  * order of repeated values carries no meaning in a configuration and is not
  * compared. names may be NULL.
  */
-bool	pb_diff(const ProtobufCMessage *a, const ProtobufCMessage *b, struct buf *names);
+bool pb_diff(const ProtobufCMessage *a, const ProtobufCMessage *b, struct buf *names);
 
 /*
  * Lay patch over base: what is present in patch replaces what base has,
@@ -44,15 +44,15 @@ bool	pb_diff(const ProtobufCMessage *a, const ProtobufCMessage *b, struct buf *n
  * same as none). Another member of a oneof replaces the one there was. A
  * secret that says PB_REDACTED leaves the stored one alone.
  */
-void	pb_merge(ProtobufCMessage *base, const ProtobufCMessage *patch);
+void pb_merge(ProtobufCMessage *base, const ProtobufCMessage *patch);
 
 /*
  * Call fn for every secret in msg that is present and not empty. fn may
  * replace the malloc'd string, freeing the old one.
  */
-void	pb_secrets(ProtobufCMessage *msg, void (*fn)(char **secret, void *arg), void *arg);
+void pb_secrets(ProtobufCMessage *msg, void (*fn)(char **secret, void *arg), void *arg);
 
 /* Every secret becomes PB_REDACTED. */
-void	pb_redact(ProtobufCMessage *msg);
+void pb_redact(ProtobufCMessage *msg);
 
 #endif

@@ -2,14 +2,15 @@
 
 #include <ctype.h>
 
-#define MIN_SECONDS	INT64_C(-62135596800)	/* 0001-01-01T00:00:00Z */
-#define MAX_SECONDS	INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */
+#define MIN_SECONDS INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
+#define MAX_SECONDS INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 void
 rfc3339_print(int64_t seconds, int32_t nanos, char text_r[RFC3339_SIZE])
 {
-	time_t t = (time_t)(seconds < MIN_SECONDS ? MIN_SECONDS :
-	    seconds > MAX_SECONDS ? MAX_SECONDS : seconds);
+	time_t t = (time_t)(seconds < MIN_SECONDS   ? MIN_SECONDS
+			    : seconds > MAX_SECONDS ? MAX_SECONDS
+						    : seconds);
 	char fraction[16] = "";
 	struct tm tm;
 
@@ -120,7 +121,7 @@ rfc3339_parse(const char *text, int64_t *seconds_r, int32_t *nanos_r)
 		return false;
 	day = tm.tm_mday;
 	seconds = (int64_t)timegm(&tm);
-	if (tm.tm_mday != day)			/* February 30th became March */
+	if (tm.tm_mday != day) /* February 30th became March */
 		return false;
 	seconds -= (int64_t)minutes * 60;
 	if (seconds < MIN_SECONDS || seconds > MAX_SECONDS)

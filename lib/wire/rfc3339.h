@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RFC3339_SIZE	40
+#define RFC3339_SIZE 40
 
-void	rfc3339_print(int64_t seconds, int32_t nanos, char text_r[RFC3339_SIZE]);
-bool	rfc3339_parse(const char *text, int64_t *seconds_r, int32_t *nanos_r);
+void rfc3339_print(int64_t seconds, int32_t nanos, char text_r[RFC3339_SIZE]);
+bool rfc3339_parse(const char *text, int64_t *seconds_r, int32_t *nanos_r);
 
 #endif

@@ -441,7 +441,7 @@ END_TEST
 	}
 #define LOADED(n)                                                                           \
 	",\"tables\":[{\"sourceTable\":\"s.t\",\"rowsLoaded\":\"" n "\",\"rowsEstimated\":" \
-								    "\"100\"}]"
+	"\"100\"}]"
 
 static const struct {
 	const char *args;

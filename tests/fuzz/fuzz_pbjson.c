@@ -12,7 +12,7 @@
 #include "lib/wire/pbutil.h"
 #include "protos/route.pb-c.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check_round_trip(const ProtobufCMessage *msg)

@@ -80,7 +80,7 @@ free_msg(void *msg)
 
 static const struct {
 	const char *type, *json;
-	const char *present;		/* printed with PBJSON_PRESENT_ONLY; NULL: as json */
+	const char *present; /* printed with PBJSON_PRESENT_ONLY; NULL: as json */
 } accepted[] = {
 	{ "PostgresConfig", "", "{}" },
 	{ "PostgresConfig", " \n", "{}" },
@@ -89,7 +89,8 @@ static const struct {
 	/* names in both spellings */
 	{ "FlowConnectionConfigs", "{\"flow_job_name\":\"m\",\"maxBatchSize\":5}",
 	    "{\"flowJobName\":\"m\",\"maxBatchSize\":5}" },
-	{ "SlotInfo", "{\"redo_lSN\":\"0/1\",\"restartLSN\":\"0/2\",\"confirmed_flush_lSN\":\"0/3\"}",
+	{ "SlotInfo",
+	    "{\"redo_lSN\":\"0/1\",\"restartLSN\":\"0/2\",\"confirmed_flush_lSN\":\"0/3\"}",
 	    "{\"redoLSN\":\"0/1\",\"restartLSN\":\"0/2\",\"confirmedFlushLSN\":\"0/3\"}" },
 	{ "TotalRowsSyncedByMirrorResponse", "{\"totalCountCDC\":1}", "{\"totalCountCDC\":\"1\"}" },
 	{ "ColumnSetting", "{\"name\":\"a\",\"destination_name\":\"b\"}",
@@ -142,8 +143,8 @@ static const struct {
 START_TEST(reads)
 {
 	ProtobufCMessage *msg = must_parse(accepted[_i].type, accepted[_i].json), *again;
-	const char *present = accepted[_i].present != NULL ?
-	    accepted[_i].present : accepted[_i].json;
+	const char *present = accepted[_i].present != NULL ? accepted[_i].present
+							   : accepted[_i].json;
 
 	assert_prints(msg, PBJSON_PRESENT_ONLY, present);
 	again = must_parse(accepted[_i].type, present);
@@ -157,33 +158,36 @@ END_TEST
 
 static const struct {
 	const char *type, *json, *words;
-	const char *hint;		/* NULL: none asked for */
+	const char *hint; /* NULL: none asked for */
 } refused[] = {
 	/* unknown names */
 	{ "FlowConnectionConfigs", "{\"max_batch_sizes\":1}", "unknown field \"max_batch_sizes\"",
 	    "did you mean \"max_batch_size\"?" },
 	{ "FlowConnectionConfigs", "{\"maxBachSize\":1}", "unknown field \"maxBachSize\"",
 	    "did you mean \"max_batch_size\"?" },
-	{ "CreateCDCFlowRequest", "{\"connection_configs\":{\"table_mappings\":[{},{\"exlude\":[]}]}}",
+	{ "CreateCDCFlowRequest",
+	    "{\"connection_configs\":{\"table_mappings\":[{},{\"exlude\":[]}]}}",
 	    "field \"connection_configs.table_mappings[1]\": unknown field \"exlude\"",
 	    "did you mean \"exclude\"?" },
 	{ "IntPartitionRange", "{\"zzzzzzzzzz\":1}", "unknown field", "known fields: start, end" },
 	{ "DropPeerResponse", "{\"x\":1}", "unknown field \"x\"", "no fields" },
 	{ "PostgresConfig", "{\"a\\nb\":1}", "unknown field with a name of 3 bytes", NULL },
 	{ "PostgresConfig", "{\"\":1}", "unknown field \"\"", NULL },
-	{ "PostgresConfig", "{\"Host\":\"x\"}", "unknown field \"Host\"", "did you mean \"host\"?" },
+	{ "PostgresConfig", "{\"Host\":\"x\"}", "unknown field \"Host\"",
+	    "did you mean \"host\"?" },
 	{ "Peer", "{\"name\":\"a\",\"type\":2,\"snowflake_config\":{}}", "SNOWFLAKE",
 	    "POSTGRES, CLICKHOUSE, KAFKA" },
 	{ "Peer", "{\"mysqlConfig\":{}}", "MYSQL", NULL },
 	/* given twice */
-	{ "PostgresConfig", "{\"host\":\"a\",\"host\":\"b\"}", "field \"host\": given twice", NULL },
+	{ "PostgresConfig", "{\"host\":\"a\",\"host\":\"b\"}", "field \"host\": given twice",
+	    NULL },
 	{ "TableMapping", "{\"partitionKey\":\"a\",\"partition_key\":\"a\"}",
 	    "field \"partition_key\": given twice", NULL },
 	{ "PostgresConfig", "{\"host\":null,\"host\":\"b\"}", "given twice", NULL },
 	{ "PostgresConfig", "{\"options\":{\"b\":\"\",\"a\":\"1\",\"b\":\"2\"}}",
 	    "field \"options\": a key is given twice", NULL },
-	{ "PostgresConfig", "{\"options\":\"a=1 a=2\"}", "field \"options\": a keyword is given twice",
-	    NULL },
+	{ "PostgresConfig", "{\"options\":\"a=1 a=2\"}",
+	    "field \"options\": a keyword is given twice", NULL },
 	{ "Peer", "{\"postgres_config\":{},\"kafka_config\":{}}",
 	    "field \"kafka_config\": cannot be given beside \"postgres_config\"", NULL },
 	/* wrong kinds */
@@ -192,16 +196,21 @@ static const struct {
 	{ "PostgresConfig", "null", "expected an object", NULL },
 	{ "PostgresConfig", "{\"host\":5}", "field \"host\": expected a string", NULL },
 	{ "PostgresConfig", "{\"host\":[\"x\"]}", "field \"host\": expected a string", NULL },
-	{ "PostgresConfig", "{\"require_tls\":\"true\"}", "field \"require_tls\": expected true or false",
-	    NULL },
+	{ "PostgresConfig", "{\"require_tls\":\"true\"}",
+	    "field \"require_tls\": expected true or false", NULL },
 	{ "PostgresConfig", "{\"require_tls\":1}", "expected true or false", NULL },
-	{ "PostgresConfig", "{\"ssh_config\":\"x\"}", "field \"ssh_config\": expected an object", NULL },
+	{ "PostgresConfig", "{\"ssh_config\":\"x\"}", "field \"ssh_config\": expected an object",
+	    NULL },
 	{ "PostgresConfig", "{\"options\":[]}", "field \"options\": expected an object", NULL },
-	{ "PostgresConfig", "{\"options\":{\"a\":1}}", "field \"options.a\": expected a string", NULL },
-	{ "PostgresConfig", "{\"options\":{\"a\":null}}", "field \"options.a\": expected a string", NULL },
-	{ "PostgresConfig", "{\"options\":\"a\"}", "field \"options\": expected keyword = value", NULL },
+	{ "PostgresConfig", "{\"options\":{\"a\":1}}", "field \"options.a\": expected a string",
+	    NULL },
+	{ "PostgresConfig", "{\"options\":{\"a\":null}}", "field \"options.a\": expected a string",
+	    NULL },
+	{ "PostgresConfig", "{\"options\":\"a\"}", "field \"options\": expected keyword = value",
+	    NULL },
 	{ "KafkaConfig", "{\"servers\":\"a\"}", "field \"servers\": expected an array", NULL },
-	{ "KafkaConfig", "{\"servers\":[\"a\",null]}", "field \"servers[1]\": expected a string", NULL },
+	{ "KafkaConfig", "{\"servers\":[\"a\",null]}", "field \"servers[1]\": expected a string",
+	    NULL },
 	{ "CDCBatch", "{\"start_time\":5}", "field \"start_time\": expected a time", NULL },
 	{ "CDCBatch", "{\"start_time\":\"yesterday\"}", "expected a time", NULL },
 	{ "SlotLagPoint", "{\"time\":\"1x\"}", "field \"time\": expected a number", NULL },
@@ -215,8 +224,8 @@ static const struct {
 	{ "Peer", "{\"type\":\"3\"}", "expected a name or number", NULL },
 	{ "Peer", "{\"type\":true}", "expected a name or number", NULL },
 	/* numbers that do not fit */
-	{ "PostgresConfig", "{\"port\":-1}", "field \"port\": expected a whole number from 0 to 4294967295",
-	    NULL },
+	{ "PostgresConfig", "{\"port\":-1}",
+	    "field \"port\": expected a whole number from 0 to 4294967295", NULL },
 	{ "PostgresConfig", "{\"port\":4294967296}", "from 0 to 4294967295", NULL },
 	{ "PostgresConfig", "{\"port\":1.5}", "expected a whole number", NULL },
 	{ "PostgresConfig", "{\"port\":\"5432x\"}", "expected a whole number", NULL },
@@ -224,17 +233,20 @@ static const struct {
 	{ "PostgresConfig", "{\"port\":\" 1\"}", "expected a whole number", NULL },
 	{ "PostgresConfig", "{\"port\":true}", "expected a whole number", NULL },
 	{ "PostgresConfig", "{\"port\":1e999}", "too large", NULL },
-	{ "KafkaConfig", "{\"max_record_batch_bytes\":2147483648}", "from -2147483648 to 2147483647", NULL },
+	{ "KafkaConfig", "{\"max_record_batch_bytes\":2147483648}",
+	    "from -2147483648 to 2147483647", NULL },
 	{ "IntPartitionRange", "{\"start\":9007199254740993}", "too large to be exact",
 	    "write it as a string" },
 	{ "IntPartitionRange", "{\"start\":9007199254740992}", "too large to be exact", NULL },
-	{ "IntPartitionRange", "{\"start\":\"9223372036854775808\"}", "expected a whole number", NULL },
+	{ "IntPartitionRange", "{\"start\":\"9223372036854775808\"}", "expected a whole number",
+	    NULL },
 	{ "UIntPartitionRange", "{\"start\":\"18446744073709551616\"}",
 	    "from 0 to 18446744073709551615", NULL },
 	{ "UIntPartitionRange", "{\"start\":\"-1\"}", "expected a whole number", NULL },
 	{ "UIntPartitionRange", "{\"start\":-1}", "expected a whole number", NULL },
 	{ "SlotLagPoint", "{\"time\":1e999}", "out of range", NULL },
-	{ "SlotInfo", "{\"lag_in_mb\":1e39}", "field \"lag_in_mb\": the number is out of range", NULL },
+	{ "SlotInfo", "{\"lag_in_mb\":1e39}", "field \"lag_in_mb\": the number is out of range",
+	    NULL },
 	/* not JSON at all */
 	{ "Peer", "{\"name\":\"a\"", "invalid JSON at byte", NULL },
 	{ "Peer", "{} {}", "invalid JSON at byte 3: text after the end", NULL },
@@ -247,11 +259,11 @@ START_TEST(refuses)
 	ProtobufCMessage *msg = NULL;
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(!parse(refused[_i].type, refused[_i].json, &msg, &err), "%s",
-	    refused[_i].json);
+	ck_assert_msg(
+	    !parse(refused[_i].type, refused[_i].json, &msg, &err), "%s", refused[_i].json);
 	ck_assert_ptr_null(msg);
-	ck_assert_msg(strstr(err.msg, refused[_i].words) != NULL, "%s: %s", refused[_i].json,
-	    err.msg);
+	ck_assert_msg(
+	    strstr(err.msg, refused[_i].words) != NULL, "%s: %s", refused[_i].json, err.msg);
 	if (refused[_i].hint != NULL)
 		ck_assert_msg(strstr(err.hint, refused[_i].hint) != NULL, "%s: %s",
 		    refused[_i].json, err.hint);
@@ -291,13 +303,15 @@ START_TEST(prints_every_default)
 	ProtobufCMessage *msg = must_parse("SlotInfo", "{}");
 
 	assert_prints(msg, 0,
-	    "{\"slotName\":\"\",\"redoLSN\":\"\",\"restartLSN\":\"\",\"active\":false,\"lagInMb\":0,"
+	    "{\"slotName\":\"\",\"redoLSN\":\"\",\"restartLSN\":\"\",\"active\":false,\"lagInMb\":"
+	    "0,"
 	    "\"confirmedFlushLSN\":\"\",\"walStatus\":\"\",\"currentLSN\":\"\","
 	    "\"restartToConfirmedMb\":0,\"confirmedToCurrentMb\":0,\"waitEventType\":\"\","
 	    "\"waitEvent\":\"\",\"backendState\":\"\",\"logicalDecodingWorkMemMb\":\"0\"}");
 	free_msg(msg);
 	msg = must_parse("CDCBatch", "{}");
-	assert_prints(msg, 0, "{\"startLsn\":\"0\",\"endLsn\":\"0\",\"numRows\":0,\"batchId\":\"0\"}");
+	assert_prints(
+	    msg, 0, "{\"startLsn\":\"0\",\"endLsn\":\"0\",\"numRows\":0,\"batchId\":\"0\"}");
 	free_msg(msg);
 	msg = must_parse("InitialLoadSummaryResponse", "{}");
 	assert_prints(msg, 0, "{\"tableSummaries\":[]}");
@@ -318,8 +332,10 @@ START_TEST(prints_contract_defaults)
 	    "\"replicationSlotName\":\"\",\"snapshotNumRowsPerPartition\":1000000,"
 	    "\"snapshotStagingPath\":\"\",\"snapshotMaxParallelWorkers\":4,"
 	    "\"snapshotNumTablesInParallel\":1,\"resync\":false,\"initialSnapshotOnly\":false,"
-	    "\"softDeleteColName\":\"_PEERDB_IS_DELETED\",\"syncedAtColName\":\"_PEERDB_SYNCED_AT\","
-	    "\"script\":\"\",\"system\":\"Q\",\"sourceName\":\"\",\"destinationName\":\"\",\"env\":{},"
+	    "\"softDeleteColName\":\"_PEERDB_IS_DELETED\",\"syncedAtColName\":\"_PEERDB_SYNCED_"
+	    "AT\","
+	    "\"script\":\"\",\"system\":\"Q\",\"sourceName\":\"\",\"destinationName\":\"\",\"env\":"
+	    "{},"
 	    "\"version\":0,\"snapshotNumPartitionsOverride\":0,\"flags\":[]}");
 	free_msg(msg);
 }
@@ -331,11 +347,12 @@ START_TEST(prints_what_c_code_filled_in)
 	    PEERDB_ROUTE__TOTAL_ROWS_SYNCED_BY_MIRROR_RESPONSE__INIT;
 	PeerdbPeers__Peer peer = PEERDB_PEERS__PEER__INIT;
 
-	totals.totalcount = INT64_MIN;		/* no has_: the value counts */
-	assert_prints(&totals.base, 0, "{\"totalCountCDC\":\"0\",\"totalCountInitialLoad\":\"0\","
+	totals.totalcount = INT64_MIN; /* no has_: the value counts */
+	assert_prints(&totals.base, 0,
+	    "{\"totalCountCDC\":\"0\",\"totalCountInitialLoad\":\"0\","
 	    "\"totalCount\":\"-9223372036854775808\"}");
-	peer.name = (char *)(uintptr_t)"bad \377 byte\303";
-	peer.type = 4;				/* no such number */
+	peer.name = (char *)(uintptr_t) "bad \377 byte\303";
+	peer.type = 4; /* no such number */
 	assert_prints(&peer.base, 0, "{\"name\":\"bad ? byte?\",\"type\":4}");
 }
 END_TEST
@@ -352,8 +369,8 @@ START_TEST(floats_are_short_and_exact)
 	slot.lag_in_mb = values[_i];
 	pbjson_print(&slot.base, PBJSON_PRESENT_ONLY, &out);
 	ck_assert_uint_lt(out.n, 32);
-	ck_assert(pbjson_parse(slot.base.descriptor, buf_str(&out), out.n,
-	    (ProtobufCMessage **)&back, &err));
+	ck_assert(pbjson_parse(
+	    slot.base.descriptor, buf_str(&out), out.n, (ProtobufCMessage **)&back, &err));
 	ck_assert_mem_eq(&back->lag_in_mb, &values[_i], sizeof(float));
 	free_msg(back);
 	buf_done(&out);
@@ -362,8 +379,8 @@ END_TEST
 
 START_TEST(enum_names)
 {
-	ck_assert_str_eq(pbjson_enum_name(&peerdb_flow__flow_status__descriptor, 5),
-	    "STATUS_SNAPSHOT");
+	ck_assert_str_eq(
+	    pbjson_enum_name(&peerdb_flow__flow_status__descriptor, 5), "STATUS_SNAPSHOT");
 	ck_assert_str_eq(pbjson_enum_name(&peerdb_peers__dbtype__descriptor, -1), "DBTYPE_UNKNOWN");
 	ck_assert_str_eq(pbjson_enum_name(&peerdb_peers__dbtype__descriptor, 4), "?");
 }
@@ -380,17 +397,27 @@ struct blob {
 static void blob_init(struct blob *b);
 
 static const ProtobufCFieldDescriptor blob_fields[] = {
-	{ .name = "data", .id = 1, .label = PROTOBUF_C_LABEL_OPTIONAL,
-	    .type = PROTOBUF_C_TYPE_BYTES, .quantifier_offset = offsetof(struct blob, has_data),
+	{ .name = "data",
+	    .id = 1,
+	    .label = PROTOBUF_C_LABEL_OPTIONAL,
+	    .type = PROTOBUF_C_TYPE_BYTES,
+	    .quantifier_offset = offsetof(struct blob, has_data),
 	    .offset = offsetof(struct blob, data) },
 };
 static const unsigned blob_sorted[] = { 0 };
 static const ProtobufCIntRange blob_ranges[] = { { 1, 0 }, { 0, 1 } };
 static const ProtobufCMessageDescriptor blob_descriptor = {
-	.magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC, .name = "test.Blob", .short_name = "Blob",
-	.c_name = "Blob", .package_name = "test", .sizeof_message = sizeof(struct blob),
-	.n_fields = 1, .fields = blob_fields, .fields_sorted_by_name = blob_sorted,
-	.n_field_ranges = 1, .field_ranges = blob_ranges,
+	.magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+	.name = "test.Blob",
+	.short_name = "Blob",
+	.c_name = "Blob",
+	.package_name = "test",
+	.sizeof_message = sizeof(struct blob),
+	.n_fields = 1,
+	.fields = blob_fields,
+	.fields_sorted_by_name = blob_sorted,
+	.n_field_ranges = 1,
+	.field_ranges = blob_ranges,
 	.message_init = (ProtobufCMessageInit)blob_init,
 };
 
@@ -402,7 +429,7 @@ blob_init(struct blob *b)
 
 static const struct {
 	const char *text, *bytes;
-	const char *printed;		/* NULL: as text */
+	const char *printed; /* NULL: as text */
 } base64_texts[] = {
 	{ "", "", NULL },
 	{ "YQ==", "a", NULL },
@@ -431,7 +458,8 @@ START_TEST(bytes_are_base64)
 }
 END_TEST
 
-static const char *const not_base64[] = { "\"YQ\"", "\"Y===\"", "\"Y=Q=\"", "\"YW J\"", "5", "\"====\"" };
+static const char *const not_base64[] = { "\"YQ\"", "\"Y===\"", "\"Y=Q=\"", "\"YW J\"", "5",
+	"\"====\"" };
 
 START_TEST(bytes_refuse_others)
 {
@@ -523,13 +551,16 @@ START_TEST(many_tables)
 	buf_init(&json, 8 * MIB);
 	buf_str_add(&json, "{\"table_mappings\":[");
 	for (int i = 0; i < 10000; i++)
-		buf_printf(&json, "%s{\"source_table_identifier\":\"public.t%d\"}", i ? "," : "", i);
+		buf_printf(
+		    &json, "%s{\"source_table_identifier\":\"public.t%d\"}", i ? "," : "", i);
 	buf_str_add(&json, "]}");
-	ck_assert(pbjson_parse(type_named("FlowConnectionConfigs"), buf_str(&json), json.n, &msg,
-	    &err));
+	ck_assert(
+	    pbjson_parse(type_named("FlowConnectionConfigs"), buf_str(&json), json.n, &msg, &err));
 	ck_assert_uint_eq(((PeerdbFlow__FlowConnectionConfigs *)msg)->n_table_mappings, 10000);
-	ck_assert_str_eq(((PeerdbFlow__FlowConnectionConfigs *)msg)->table_mappings[9999]->
-	    source_table_identifier, "public.t9999");
+	ck_assert_str_eq(((PeerdbFlow__FlowConnectionConfigs *)msg)
+			     ->table_mappings[9999]
+			     ->source_table_identifier,
+	    "public.t9999");
 	free_msg(msg);
 	buf_done(&json);
 }
@@ -539,7 +570,7 @@ END_TEST
 
 static const struct {
 	const char *type, *name, *text;
-	const char *json;		/* or the words of the error */
+	const char *json; /* or the words of the error */
 	bool ok;
 } settings[] = {
 	{ "PostgresConfig", "host", "db", "{\"host\":\"db\"}", true },
@@ -592,7 +623,8 @@ START_TEST(sets_fields_together)
 	ck_assert(pbjson_set_field(msg, "postgres_config.options.x", "1", &err));
 	ck_assert(pbjson_set_field(msg, "postgres_config.options.y", "2", &err));
 	ck_assert(pbjson_set_field(msg, "postgres_config.host", "b", &err));
-	assert_prints(msg, PBJSON_PRESENT_ONLY, "{\"postgresConfig\":{\"host\":\"b\",\"port\":1,"
+	assert_prints(msg, PBJSON_PRESENT_ONLY,
+	    "{\"postgresConfig\":{\"host\":\"b\",\"port\":1,"
 	    "\"options\":{\"x\":\"1\",\"y\":\"2\"}}}");
 	ck_assert(pbjson_set_field(msg, "kafka_config.sasl", "PLAIN", &err));
 	assert_prints(msg, PBJSON_PRESENT_ONLY, "{\"kafkaConfig\":{\"sasl\":\"PLAIN\"}}");
@@ -600,7 +632,7 @@ START_TEST(sets_fields_together)
 }
 END_TEST
 
-#define COUNT(table)	((int)(sizeof(table) / sizeof((table)[0])))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static void
 add_input_tests(Suite *s)

@@ -10,8 +10,8 @@
 #include "lib/wire/pbutil.h"
 #include "protos/route.pb-c.h"
 
-#define PEER	(&peerdb_peers__peer__descriptor)
-#define MIRROR	(&peerdb_flow__flow_connection_configs__descriptor)
+#define PEER   (&peerdb_peers__peer__descriptor)
+#define MIRROR (&peerdb_flow__flow_connection_configs__descriptor)
 
 static ProtobufCMessage *
 message(const ProtobufCMessageDescriptor *desc, const char *json)
@@ -70,12 +70,15 @@ static const struct {
 	/* lists and maps: order carries no meaning, number does */
 	{ MIRROR, "{\"flags\":[\"a\",\"b\"]}", "{\"flags\":[\"b\",\"a\"]}", "" },
 	{ MIRROR, "{\"flags\":[\"a\",\"b\",\"a\"]}", "{\"flags\":[\"b\",\"a\",\"b\"]}", "flags" },
-	{ MIRROR, "{\"env\":{\"a\":\"1\",\"b\":\"2\"}}", "{\"env\":{\"b\":\"2\",\"a\":\"1\"}}", "" },
+	{ MIRROR, "{\"env\":{\"a\":\"1\",\"b\":\"2\"}}", "{\"env\":{\"b\":\"2\",\"a\":\"1\"}}",
+	    "" },
 	{ MIRROR, "{\"env\":{\"a\":\"1\"}}", "{\"env\":{\"a\":\"2\"}}", "env" },
-	{ MIRROR, "{\"table_mappings\":[{\"source_table_identifier\":\"a.a\",\"exclude\":[\"x\",\"y\"]},"
+	{ MIRROR,
+	    "{\"table_mappings\":[{\"source_table_identifier\":\"a.a\",\"exclude\":[\"x\",\"y\"]},"
 	    "{\"source_table_identifier\":\"b.b\"}]}",
 	    "{\"table_mappings\":[{\"source_table_identifier\":\"b.b\",\"engine\":0},"
-	    "{\"source_table_identifier\":\"a.a\",\"exclude\":[\"y\",\"x\"]}]}", "" },
+	    "{\"source_table_identifier\":\"a.a\",\"exclude\":[\"y\",\"x\"]}]}",
+	    "" },
 	{ MIRROR, "{\"table_mappings\":[{\"exclude\":[\"x\"]}]}", "{\"table_mappings\":[{}]}",
 	    "table_mappings" },
 	{ MIRROR, "{\"flags\":[\"a\"]}", "{}", "flags" },
@@ -107,7 +110,8 @@ static const struct {
 	const ProtobufCMessageDescriptor *desc;
 	const char *base, *patch, *merged;
 } merges[] = {
-	{ PEER, "{\"name\":\"a\",\"type\":\"POSTGRES\"}", "{}", "{\"name\":\"a\",\"type\":\"POSTGRES\"}" },
+	{ PEER, "{\"name\":\"a\",\"type\":\"POSTGRES\"}", "{}",
+	    "{\"name\":\"a\",\"type\":\"POSTGRES\"}" },
 	{ PEER, "{\"name\":\"a\"}", "{\"name\":\"\"}", "{\"name\":\"\"}" },
 	{ PEER, "{\"postgres_config\":{\"host\":\"h\",\"password\":\"p\",\"port\":1}}",
 	    "{\"postgres_config\":{\"port\":2}}",
@@ -115,9 +119,11 @@ static const struct {
 	{ PEER, "{\"postgres_config\":{\"password\":\"p\",\"root_ca\":\"r\"}}",
 	    "{\"postgres_config\":{\"password\":\"********\",\"root_ca\":\"s\"}}",
 	    "{\"postgresConfig\":{\"password\":\"p\",\"rootCa\":\"s\"}}" },
-	{ PEER, "{\"postgres_config\":{\"host\":\"h\"}}", "{\"postgres_config\":{\"host\":\"********\"}}",
+	{ PEER, "{\"postgres_config\":{\"host\":\"h\"}}",
+	    "{\"postgres_config\":{\"host\":\"********\"}}",
 	    "{\"postgresConfig\":{\"host\":\"********\"}}" },
-	{ PEER, "{}", "{\"postgres_config\":{\"host\":\"h\"}}", "{\"postgresConfig\":{\"host\":\"h\"}}" },
+	{ PEER, "{}", "{\"postgres_config\":{\"host\":\"h\"}}",
+	    "{\"postgresConfig\":{\"host\":\"h\"}}" },
 	{ PEER, "{\"kafka_config\":{\"servers\":[\"a\"]}}", "{\"postgres_config\":{}}",
 	    "{\"postgresConfig\":{}}" },
 	{ MIRROR, "{\"flags\":[\"a\",\"b\"],\"env\":{\"a\":\"1\"}}", "{\"flags\":[\"c\"]}",
@@ -133,7 +139,7 @@ START_TEST(merges_what_is_present)
 	ProtobufCMessage *patch = message(merges[_i].desc, merges[_i].patch);
 
 	pb_merge(base, patch);
-	free_msg(patch);		/* nothing is shared with it */
+	free_msg(patch); /* nothing is shared with it */
 	assert_is(base, merges[_i].merged);
 	free_msg(base);
 }
@@ -143,14 +149,15 @@ END_TEST
 
 START_TEST(copies_deeply)
 {
-	ProtobufCMessage *a = message(MIRROR, "{\"flow_job_name\":\"m\",\"soft_delete_col_name\":\"\","
+	ProtobufCMessage *a = message(MIRROR,
+	    "{\"flow_job_name\":\"m\",\"soft_delete_col_name\":\"\","
 	    "\"table_mappings\":[{\"exclude\":[\"x\"]}],\"env\":{\"a\":\"b\"}}");
 	ProtobufCMessage *b = pb_copy(a);
 
 	ck_assert(pb_diff(a, b, NULL));
 	free_msg(a);
 	assert_is(b, "{\"flowJobName\":\"m\",\"tableMappings\":[{\"exclude\":[\"x\"]}],"
-	    "\"softDeleteColName\":\"\",\"env\":{\"a\":\"b\"}}");
+		     "\"softDeleteColName\":\"\",\"env\":{\"a\":\"b\"}}");
 	free_msg(b);
 	ck_assert_ptr_null(pb_copy(NULL));
 }
@@ -175,7 +182,7 @@ START_TEST(marks_what_c_code_filled_in)
 	pb_mark_set(&m.base);
 	copy = pb_copy(&m.base);
 	assert_is(copy, "{\"status\":\"STATUS_RUNNING\",\"lagBytes\":\"0\",\"rowsPerSecond\":1.5,"
-	    "\"tables\":[{\"rowsLoaded\":\"7\"}]}");
+			"\"tables\":[{\"rowsLoaded\":\"7\"}]}");
 	free_msg(copy);
 }
 END_TEST
@@ -184,7 +191,8 @@ END_TEST
 
 START_TEST(redacts)
 {
-	ProtobufCMessage *msg = message(PEER, "{\"name\":\"p\",\"postgres_config\":{\"host\":\"h\","
+	ProtobufCMessage *msg = message(PEER,
+	    "{\"name\":\"p\",\"postgres_config\":{\"host\":\"h\","
 	    "\"password\":\"1\",\"root_ca\":\"\",\"connection_string\":\"postgres://u:2@h\","
 	    "\"ssh_config\":{\"user\":\"u\",\"private_key\":\"3\"},"
 	    "\"client_tls\":{\"certificate\":\"4\",\"private_key\":\"5\"},"
@@ -192,7 +200,8 @@ START_TEST(redacts)
 	    "\"options\":{\"sslPassword\":\"7\",\"passfile\":\"f\",\"sslcert\":\"c\"}}}");
 
 	pb_redact(msg);
-	assert_is(msg, "{\"name\":\"p\",\"postgresConfig\":{\"host\":\"h\",\"password\":\"********\","
+	assert_is(msg,
+	    "{\"name\":\"p\",\"postgresConfig\":{\"host\":\"h\",\"password\":\"********\","
 	    "\"sshConfig\":{\"user\":\"u\",\"privateKey\":\"********\"},\"rootCa\":\"\","
 	    "\"awsAuth\":{\"staticCredentials\":{\"accessKeyId\":\"********\"}},"
 	    "\"clientTls\":{\"certificate\":\"********\",\"privateKey\":\"********\"},"
@@ -212,14 +221,15 @@ count_secret(char **secret, void *arg)
 
 START_TEST(visits_secrets)
 {
-	ProtobufCMessage *msg = message(PEER, "{\"clickhouse_config\":{\"user\":\"u\",\"password\":\"p\","
+	ProtobufCMessage *msg = message(PEER,
+	    "{\"clickhouse_config\":{\"user\":\"u\",\"password\":\"p\","
 	    "\"secret_access_key\":\"\",\"s3\":{\"access_key_id\":\"k\"}}}");
 	int n = 0;
 
 	pb_secrets(msg, count_secret, &n);
 	ck_assert_int_eq(n, 2);
 	assert_is(msg, "{\"clickhouseConfig\":{\"user\":\"u\",\"password\":\"sealed\","
-	    "\"secretAccessKey\":\"\",\"s3\":{\"accessKeyId\":\"sealed\"}}}");
+		       "\"secretAccessKey\":\"\",\"s3\":{\"accessKeyId\":\"sealed\"}}}");
 	free_msg(msg);
 }
 END_TEST
@@ -250,9 +260,12 @@ fill_suspects(ProtobufCMessage *msg, int *n)
 }
 
 static const ProtobufCMessageDescriptor *const secretive[] = {
-	&peerdb_peers__postgres_config__descriptor, &peerdb_peers__clickhouse_config__descriptor,
-	&peerdb_peers__kafka_config__descriptor, &peerdb_peers__s3_config__descriptor,
-	&peerdb_peers__sshconfig__descriptor, &peerdb_peers__client_tls_config__descriptor,
+	&peerdb_peers__postgres_config__descriptor,
+	&peerdb_peers__clickhouse_config__descriptor,
+	&peerdb_peers__kafka_config__descriptor,
+	&peerdb_peers__s3_config__descriptor,
+	&peerdb_peers__sshconfig__descriptor,
+	&peerdb_peers__client_tls_config__descriptor,
 	&peerdb_peers__awsauth_static_credentials_config__descriptor,
 };
 
@@ -269,7 +282,7 @@ START_TEST(no_secret_is_forgotten)
 }
 END_TEST
 
-#define COUNT(table)	((int)(sizeof(table) / sizeof((table)[0])))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 int
 main(void)
