@@ -53,17 +53,19 @@ sqlstate_code(const char *state)
 	return ERR_CONFIG;
 }
 
-/* libpq's messages end in a line break and may have several lines. */
+/* libpq's messages end in a line break and may have several, indented lines. */
 static void
 one_line(char *s)
 {
-	size_t n = strlen(s);
+	char *to = s;
 
-	while (n > 0 && s[n - 1] == '\n')
-		s[--n] = '\0';
-	for (; *s != '\0'; s++)
-		if (*s == '\n')
-			*s = ' ';
+	for (; *s != '\0'; s++) {
+		if (strchr(" \t\n", *s) == NULL)
+			*to++ = *s;
+		else if (strchr(" \t\n", s[1]) == NULL)	/* NUL counts as found */
+			*to++ = ' ';
+	}
+	*to = '\0';
 }
 
 static bool
