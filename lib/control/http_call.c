@@ -151,6 +151,25 @@ on_done(void *arg, const struct rpc_outcome *outcome)
 	free(p);
 }
 
+/* A request that cannot be read fails like the call it should have become. */
+static void
+refuse_message(struct http_request *req, const char *rpc, const struct err *err)
+{
+	static const struct {
+		const char *rpc;
+		const char *status;
+	} table[] = {
+		{ "ValidatePeer", "INVALID" },
+		{ "CreatePeer", "FAILED" },
+	};
+	struct http_error_extra extra = { .mirror_state = -1 };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].rpc, rpc) == 0)
+			extra.status = table[i].status;
+	http_reply_error(req, 0, err, &extra);
+}
+
 static const char *
 principal(const struct http_request *req)
 {
@@ -170,7 +189,7 @@ http_call_serve(struct http_rest *rest, struct http_request *req, const struct h
 	if (method == -1)
 		bug("the route %s leads nowhere", match->route->path);
 	if (!read_message(req, match, service->methods[method].input, &msg, &err)) {
-		http_reply_error(req, 0, &err, NULL);
+		refuse_message(req, match->route->rpc, &err);
 		return;
 	}
 	p = xcalloc(1, sizeof(*p));

@@ -256,6 +256,7 @@ START_TEST(secrets_do_not_come_back)
 			     "\"hunter2\",\"prt\":1}}}"),
 	    400);
 	ck_assert(!reply_has(&c, "hunter2"));
+	ck_assert(reply_has(&c, "\"status\":\"FAILED\""));
 	client_close(&c);
 }
 END_TEST
