@@ -115,6 +115,19 @@ add_mirror(const struct service_mirror *mi, void *arg)
 	add_worker(m, mi);
 }
 
+static void
+add_table(const struct service_table *t, void *arg)
+{
+	const struct {
+		const char *op;
+		int64_t rows;
+	} ops[] = { { "insert", t->inserts }, { "update", t->updates }, { "delete", t->deletes } };
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		metrics_add(arg, METRIC_MIRROR_TABLE_ROWS, (double)ops[i].rows, "mirror", t->mirror,
+		    "table", t->destination, "op", ops[i].op, NULL);
+}
+
 void
 metrics_of_service(struct metrics *m, void *arg)
 {
@@ -123,6 +136,7 @@ metrics_of_service(struct metrics *m, void *arg)
 	metrics_add(m, METRIC_READY, service_is_ready(svc), NULL);
 	metrics_add(m, METRIC_PEERS, service_peer_count(svc), NULL);
 	service_each_mirror(svc, add_mirror, m);
+	service_each_table(svc, add_table, m);
 }
 
 /* ---- the HTTP server */

@@ -4,6 +4,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/control/mirror_counts.h"
 #include "lib/control/service_int.h"
 
 #define BACKOFF_FIRST	(500 * USEC_PER_MSEC)
@@ -97,6 +98,7 @@ mirror_free(struct mirror **mp)
 	}
 	child_release(&m->child, 0);
 	mirror_load_reset(m, "", 0);
+	mirror_counts_free(&m->counts);
 	if (m->retry != NULL)
 		event_free(m->retry);
 	if (m->proof != NULL)
@@ -349,14 +351,32 @@ mirror_on_stored(void *arg, const struct err *err)
 		mirror_apply(m);
 }
 
+/* What can be asked for in a state in which not everything can. */
+static const char *
+state_hint(mirror_state_t state)
+{
+	switch (state) {
+	case PEERDB_FLOW__FLOW_STATUS__STATUS_FAILED:
+		return "a failed mirror can be resumed or terminated";
+	case PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED:
+		return "a completed mirror can only be terminated";
+	case PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING:
+	case PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATED:
+		return "it is being dropped";
+	default:
+		return "";
+	}
+}
+
 static void
 mirror_refuse_change(struct mirror *m)
 {
 	struct mirror_change *c = mirror_take_change(m);
 	struct err err = ERR_INIT;
 
-	err_set(&err, ERR_INVALID, "illegal state change requested: mirror \"%s\" is in %s", m->name,
+	err_set(&err, ERR_CONFIG, "illegal state change requested: mirror \"%s\" is in %s", m->name,
 	    mirror_state_name(m->state));
+	err_hint(&err, "%s", state_hint(m->state));
 	if (c->done == NULL)
 		log_warn(&m->subject, "%s does not fit %s, ignoring", mirror_event_name(c->event),
 		    mirror_state_name(m->state));

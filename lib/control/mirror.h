@@ -31,6 +31,7 @@
 struct child;
 struct child_end;
 struct event;
+struct mirror_counts;
 struct service;
 
 /* A table of the snapshot, durable rows and those under way. */
@@ -98,6 +99,7 @@ struct mirror {
 	uint64_t next_batch_id;
 	uint64_t batches;
 	int64_t rows_synced;
+	struct mirror_counts *counts;	/* by table, since peerd started */
 	lsn_t source_lsn;
 	lsn_t received_lsn;
 	lsn_t confirmed_lsn;

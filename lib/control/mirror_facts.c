@@ -3,6 +3,7 @@
  * events that move the mirror on.
  */
 #include "lib/control/mirror.h"
+#include "lib/control/mirror_counts.h"
 #include "lib/control/service_int.h"
 #include "lib/types/ident.h"
 
@@ -333,6 +334,7 @@ on_batch(void *child, uint32_t request_id, const ProtobufCMessage *base)
 	counts = batch_counts(msg);
 	catalog_batch_add(m->svc->options.catalog, m->name, &row, counts, msg->n_counts, NULL,
 	    NULL);
+	mirror_counts_add(&m->counts, counts, msg->n_counts);
 	free(counts);
 	service_flush_soon(m->svc);
 	m->next_batch_id = msg->batch_id + 1;

@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/control/mirror.h"
+#include "lib/control/mirror_counts.h"
 #include "lib/control/probe.h"
 #include "lib/wire/pbutil.h"
 
@@ -360,5 +361,40 @@ service_each_mirror(struct service *svc, void (*fn)(const struct service_mirror 
 		};
 
 		fn(&view, arg);
+	}
+}
+
+/* mirror_counts_each() to service_each_table() */
+struct table_visit {
+	const char *mirror;
+	void (*fn)(const struct service_table *table, void *arg);
+	void *arg;
+};
+
+static void
+visit_table(void *arg, const struct catalog_counts *sums)
+{
+	const struct table_visit *v = arg;
+	const struct service_table view = {
+		.mirror = v->mirror,
+		.destination = sums->destination,
+		.inserts = sums->inserts,
+		.updates = sums->updates,
+		.deletes = sums->deletes,
+	};
+
+	v->fn(&view, v->arg);
+}
+
+void
+service_each_table(struct service *svc, void (*fn)(const struct service_table *table, void *arg),
+    void *arg)
+{
+	struct table_visit v = { .fn = fn, .arg = arg };
+	struct mirror *m, *next;
+
+	HASH_ITER(hh, svc->mirrors, m, next) {
+		v.mirror = m->name;
+		mirror_counts_each(m->counts, visit_table, &v);
 	}
 }

@@ -134,4 +134,16 @@ void	service_each_mirror(struct service *svc,
     void (*fn)(const struct service_mirror *mirror, void *arg), void *arg);
 unsigned service_peer_count(const struct service *svc);
 
+/* Changes applied to a destination table since peerd started; borrowed. */
+struct service_table {
+	const char *mirror;
+	const char *destination;
+	int64_t inserts;
+	int64_t updates;
+	int64_t deletes;
+};
+
+void	service_each_table(struct service *svc,
+    void (*fn)(const struct service_table *table, void *arg), void *arg);
+
 #endif

@@ -164,6 +164,20 @@ service_each_mirror(
 	fn(&mirror, arg);
 }
 
+void
+service_each_table(
+    struct service *svc, void (*fn)(const struct service_table *, void *), void *arg)
+{
+	const struct service_table table = {
+		.mirror = "orders",
+		.destination = "public.t",
+		.inserts = 3,
+		.deletes = 1,
+	};
+
+	fn(&table, arg);
+}
+
 /* ---- server */
 
 static inline struct http_rest_options

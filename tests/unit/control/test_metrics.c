@@ -76,6 +76,9 @@ static const char *const mirror_lines[] = {
 	"\npeerd_mirror_lag_seconds{mirror=\"orders\"} 1.5\n",
 	"\npeerd_mirror_rows_total{mirror=\"orders\"} 12\n",
 	"\npeerd_mirror_batches_total{mirror=\"orders\"} 3\n",
+	"{mirror=\"orders\",table=\"public.t\",op=\"insert\"} 3\n",
+	"{mirror=\"orders\",table=\"public.t\",op=\"update\"} 0\n",
+	"{mirror=\"orders\",table=\"public.t\",op=\"delete\"} 1\n",
 	"\npeerd_worker_up{mirror=\"orders\"} 1\n",
 };
 
