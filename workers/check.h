@@ -34,21 +34,21 @@ struct check {
 	const PeerdbPeers__PostgresConfig *destination;
 	struct pgconn *src;
 	struct pgconn *dst;
-	bool again;		/* setup may be repeated: a slot of the default name may be our own,
-				 * and so may be rows in the destination tables */
+	bool again; /* setup may be repeated: a slot of the default name may be our own,
+		     * and so may be rows in the destination tables */
 };
 
 /* The configuration by itself; ck->mirror is all it looks at. */
-bool	check_shape(const struct check *ck, struct err *err);
+bool check_shape(const struct check *ck, struct err *err);
 
 /* tables: appended with what the source says of them, as pginfo_load_tables() does. */
-bool	check_source(const struct check *ck, PeerdWorker__SetupDone *tables, struct err *err);
+bool check_source(const struct check *ck, PeerdWorker__SetupDone *tables, struct err *err);
 
 /* tables: as check_source() gave them. */
-bool	check_destination(const struct check *ck, const PeerdWorker__SetupDone *tables,
-	    struct err *err);
+bool check_destination(
+    const struct check *ck, const PeerdWorker__SetupDone *tables, struct err *err);
 
 /* All of it; the definitions are thrown away. */
-bool	check_mirror(const struct check *ck, struct err *err);
+bool check_mirror(const struct check *ck, struct err *err);
 
 #endif

@@ -36,8 +36,10 @@ check_not_itself(const struct check *ck, const struct pginfo_server *dst,
 			if (strcmp(t->destination_name, u->source_name) != 0 ||
 			    strcmp(t->destination_schema, u->source_schema) != 0)
 				continue;
-			err_set(err, ERR_CONFIG, "%s.%s is a source and a destination of the mirror"
-			    " in the same database", u->source_schema, u->source_name);
+			err_set(err, ERR_CONFIG,
+			    "%s.%s is a source and a destination of the mirror"
+			    " in the same database",
+			    u->source_schema, u->source_name);
 			return err_hint(err, "choose another destination table or peer");
 		}
 	return true;
@@ -48,10 +50,14 @@ check_not_itself(const struct check *ck, const struct pginfo_server *dst,
 static bool
 refuse_create_schema(const struct pginfo_server *s, const char *schema, struct err *err)
 {
-	err_set(err, ERR_CONFIG, "schema \"%s\" does not exist on the destination and role \"%s\" may"
-	    " not create it", schema, s->role);
-	return err_hint(err, "GRANT CREATE ON DATABASE \"%s\" TO \"%s\", or CREATE SCHEMA \"%s\""
-	    " AUTHORIZATION \"%s\"", s->database, s->role, schema, s->role);
+	err_set(err, ERR_CONFIG,
+	    "schema \"%s\" does not exist on the destination and role \"%s\" may"
+	    " not create it",
+	    schema, s->role);
+	return err_hint(err,
+	    "GRANT CREATE ON DATABASE \"%s\" TO \"%s\", or CREATE SCHEMA \"%s\""
+	    " AUTHORIZATION \"%s\"",
+	    s->database, s->role, schema, s->role);
 }
 
 static const char metadata_query[] =
@@ -77,8 +83,10 @@ check_metadata(const struct check *ck, const struct pginfo_server *s, struct err
 		return s->create_database || refuse_create_schema(s, schema, err);
 	if (usable)
 		return true;
-	err_set(err, ERR_CONFIG, "role \"%s\" may not use schema \"%s\" of the destination, where the"
-	    " mirror's position is kept", s->role, schema);
+	err_set(err, ERR_CONFIG,
+	    "role \"%s\" may not use schema \"%s\" of the destination, where the"
+	    " mirror's position is kept",
+	    s->role, schema);
 	return err_hint(err, "GRANT USAGE, CREATE ON SCHEMA \"%s\" TO \"%s\"", schema, s->role);
 }
 
@@ -111,8 +119,8 @@ query_tables(const struct check *ck, const PeerdWorker__SetupDone *tables, struc
 		check_array_add(&schemas, tables->tables[i]->destination_schema);
 		check_array_add(&names, tables->tables[i]->destination_name);
 	}
-	res = pgconn_query(ck->dst, err, tables_query, 2, check_array_end(&schemas),
-	    check_array_end(&names));
+	res = pgconn_query(
+	    ck->dst, err, tables_query, 2, check_array_end(&schemas), check_array_end(&names));
 	buf_done(&schemas);
 	buf_done(&names);
 	return res;
@@ -124,14 +132,14 @@ check_creatable(const struct pginfo_server *s, const PGresult *res, int row,
     const PeerdWorker__MirrorTable *t, struct err *err)
 {
 	if (!pgcell_bool(res, row, 0))
-		return s->create_database ||
-		    refuse_create_schema(s, t->destination_schema, err);
+		return s->create_database || refuse_create_schema(s, t->destination_schema, err);
 	if (pgcell_bool(res, row, 1) && pgcell_bool(res, row, 2))
 		return true;
-	err_set(err, ERR_CONFIG, "role \"%s\" may not create tables in schema %s of the destination",
-	    s->role, pgcell(res, row, 6));
-	return err_hint(err, "GRANT USAGE, CREATE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6),
-	    s->role);
+	err_set(err, ERR_CONFIG,
+	    "role \"%s\" may not create tables in schema %s of the destination", s->role,
+	    pgcell(res, row, 6));
+	return err_hint(
+	    err, "GRANT USAGE, CREATE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6), s->role);
 }
 
 static bool
@@ -146,18 +154,19 @@ check_usable(const struct pginfo_server *s, const PGresult *res, int row, struct
 	if (!pgcell_bool(res, row, 1)) {
 		err_set(err, ERR_CONFIG, "role \"%s\" may not use schema %s of the destination",
 		    s->role, pgcell(res, row, 6));
-		return err_hint(err, "GRANT USAGE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6),
-		    s->role);
+		return err_hint(
+		    err, "GRANT USAGE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6), s->role);
 	}
 	if (pgcell(res, row, 7)[0] != '\0') {
 		err_set(err, ERR_CONFIG, "role \"%s\" lacks %s on %s of the destination", s->role,
 		    pgcell(res, row, 7), name);
-		return err_hint(err, "GRANT %s ON %s TO \"%s\"", pgcell(res, row, 7), name, s->role);
+		return err_hint(
+		    err, "GRANT %s ON %s TO \"%s\"", pgcell(res, row, 7), name, s->role);
 	}
 	if (!pgcell_bool(res, row, 8))
 		return true;
-	err_set(err, ERR_CONFIG, "row-level security of %s on the destination applies to role \"%s\"",
-	    name, s->role);
+	err_set(err, ERR_CONFIG,
+	    "row-level security of %s on the destination applies to role \"%s\"", name, s->role);
 	return err_hint(err, "ALTER ROLE \"%s\" BYPASSRLS", s->role);
 }
 
@@ -174,11 +183,12 @@ check_column_names(const struct check *ck, const PeerdWorker__MirrorTable *t, st
 		for (j = 0; j < 2; j++) {
 			if (strcmp(t->columns[i]->destination_name, ours[j]) != 0)
 				continue;
-			err_set(err, ERR_CONFIG, "%s.%s has a column \"%s\" already, which is also"
-			    " the mirror's %s", t->source_schema, t->source_name, ours[j],
-			    options[j]);
-			return err_hint(err, "set %s to another name, or to \"\" for no such column",
-			    options[j]);
+			err_set(err, ERR_CONFIG,
+			    "%s.%s has a column \"%s\" already, which is also"
+			    " the mirror's %s",
+			    t->source_schema, t->source_name, ours[j], options[j]);
+			return err_hint(err,
+			    "set %s to another name, or to \"\" for no such column", options[j]);
 		}
 	return true;
 }
@@ -192,7 +202,7 @@ check_table(const struct check *ck, const struct pginfo_server *s, const PGresul
 	if (PQgetisnull(res, row, 3))
 		return check_creatable(s, res, row, t, err);
 	return check_usable(s, res, row, err) &&
-	    check_existing_table(ck, t, pgcell(res, row, 3), pgcell(res, row, 5), err);
+	       check_existing_table(ck, t, pgcell(res, row, 3), pgcell(res, row, 5), err);
 }
 
 bool

@@ -3,7 +3,7 @@
 #include "lib/conn/pgconn.h"
 #include "workers/check_int.h"
 
-#define CONNECT_TIMEOUT	(10 * USEC_PER_SEC)
+#define CONNECT_TIMEOUT (10 * USEC_PER_SEC)
 
 /* ---- the server: can changes be decoded, may we? */
 
@@ -14,7 +14,8 @@ check_wal_level(const struct pginfo_server *s, struct err *err)
 		return true;
 	err_set(err, ERR_CONFIG, "wal_level on the source is \"%s\", \"logical\" is needed",
 	    s->wal_level);
-	return err_hint(err, "ALTER SYSTEM SET wal_level = logical, then restart the source"
+	return err_hint(err,
+	    "ALTER SYSTEM SET wal_level = logical, then restart the source"
 	    " (on managed servers: rds.logical_replication = 1 or cloudsql.logical_decoding = on)");
 }
 
@@ -38,7 +39,8 @@ static bool
 check_senders(const struct pginfo_server *s, struct err *err)
 {
 	if (s->max_wal_senders < 2)
-		err_set(err, ERR_CONFIG, "max_wal_senders on the source is %d, at least 2 are needed",
+		err_set(err, ERR_CONFIG,
+		    "max_wal_senders on the source is %d, at least 2 are needed",
 		    s->max_wal_senders);
 	else if (s->wal_senders >= s->max_wal_senders)
 		err_set(err, ERR_CONFIG, "all %d WAL senders of the source are in use",
@@ -64,7 +66,7 @@ check_standby(const struct pginfo_server *s, struct err *err)
 		return true;
 	err_set(err, ERR_CONFIG, "the source is a standby without hot_standby_feedback");
 	return err_hint(err, "ALTER SYSTEM SET hot_standby_feedback = on, then"
-	    " SELECT pg_reload_conf() on the source");
+			     " SELECT pg_reload_conf() on the source");
 }
 
 /* A role may have the right and pg_hba.conf or a pooler still be in the way. */
@@ -74,8 +76,8 @@ check_replication_connection(const struct check *ck, struct err *err)
 	struct pgconn *repl = NULL;
 	PGresult *res = NULL;
 
-	if (pgconn_open(ck->source, "peerd check", PGCONN_REPLICATION, CONNECT_TIMEOUT, NULL, &repl,
-		err))
+	if (pgconn_open(
+		ck->source, "peerd check", PGCONN_REPLICATION, CONNECT_TIMEOUT, NULL, &repl, err))
 		res = pgconn_exec(repl, err, "IDENTIFY_SYSTEM");
 	PQclear(res);
 	pgconn_close(&repl);
@@ -83,14 +85,14 @@ check_replication_connection(const struct check *ck, struct err *err)
 		return true;
 	err_context(err, "replication connection to the source");
 	return err_hint(err, "the source must let the role in with replication=database;"
-	    " a connection pooler in between cannot pass it on");
+			     " a connection pooler in between cannot pass it on");
 }
 
 static bool
 check_changes(const struct check *ck, const struct pginfo_server *s, struct err *err)
 {
 	return check_wal_level(s, err) && check_role(s, err) && check_senders(s, err) &&
-	    check_standby(s, err) && check_replication_connection(ck, err);
+	       check_standby(s, err) && check_replication_connection(ck, err);
 }
 
 /* ---- the tables */
@@ -117,8 +119,8 @@ query_missing(const struct check *ck, struct err *err)
 		check_array_add(&schemas, t.schema);
 		check_array_add(&names, t.name);
 	}
-	res = pgconn_query(ck->src, err, missing_query, 2, check_array_end(&schemas),
-	    check_array_end(&names));
+	res = pgconn_query(
+	    ck->src, err, missing_query, 2, check_array_end(&schemas), check_array_end(&names));
 out:
 	buf_done(&schemas);
 	buf_done(&names);

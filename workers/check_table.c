@@ -30,9 +30,11 @@ find_column(const struct existing *x, const char *name)
 static bool
 refuse_type(const struct existing *x, const PeerdWorker__Column *c, int row, struct err *err)
 {
-	err_set(err, ERR_CONFIG, "column \"%s\" of %s.%s is %s and does not match destination column"
-	    " \"%s\" of %s, which is %s", c->name, x->t->source_schema, x->t->source_name,
-	    c->type_name, c->destination_name, x->sql_name, pgcell(x->columns, row, 3));
+	err_set(err, ERR_CONFIG,
+	    "column \"%s\" of %s.%s is %s and does not match destination column"
+	    " \"%s\" of %s, which is %s",
+	    c->name, x->t->source_schema, x->t->source_name, c->type_name, c->destination_name,
+	    x->sql_name, pgcell(x->columns, row, 3));
 	return err_hint(err, "ALTER TABLE %s ALTER COLUMN \"%s\" TYPE %s on the destination",
 	    x->sql_name, c->destination_name, c->type_name);
 }
@@ -44,16 +46,21 @@ check_column(const struct existing *x, const PeerdWorker__Column *c, struct err 
 	int row = find_column(x, c->destination_name);
 
 	if (row < 0) {
-		err_set(err, ERR_CONFIG, "column \"%s\" of %s.%s is not found in destination table %s",
+		err_set(err, ERR_CONFIG,
+		    "column \"%s\" of %s.%s is not found in destination table %s",
 		    c->destination_name, x->t->source_schema, x->t->source_name, x->sql_name);
 		return err_hint(err, "ALTER TABLE %s ADD COLUMN \"%s\" %s, or exclude the column",
 		    x->sql_name, c->destination_name, c->type_name);
 	}
 	if (pgcell_bool(x->columns, row, 5)) {
-		err_set(err, ERR_CONFIG, "column \"%s\" of destination table %s is generated and"
-		    " cannot be written", c->destination_name, x->sql_name);
-		return err_hint(err, "ALTER TABLE %s ALTER COLUMN \"%s\" DROP EXPRESSION, or exclude the"
-		    " column", x->sql_name, c->destination_name);
+		err_set(err, ERR_CONFIG,
+		    "column \"%s\" of destination table %s is generated and"
+		    " cannot be written",
+		    c->destination_name, x->sql_name);
+		return err_hint(err,
+		    "ALTER TABLE %s ALTER COLUMN \"%s\" DROP EXPRESSION, or exclude the"
+		    " column",
+		    x->sql_name, c->destination_name);
 	}
 	to.oid = (uint32_t)pgcell_i64(x->columns, row, 1);
 	to.modifier = (int32_t)pgcell_i64(x->columns, row, 2);
@@ -70,7 +77,7 @@ is_written(const struct existing *x, const char *column)
 		if (strcmp(x->t->columns[i]->destination_name, column) == 0)
 			return x->t->columns[i]->generated[0] == '\0';
 	return strcmp(column, m->soft_delete_col_name) == 0 ||
-	    strcmp(column, m->synced_at_col_name) == 0;
+	       strcmp(column, m->synced_at_col_name) == 0;
 }
 
 /* A column that only the destination has gets its default with every row. */
@@ -81,23 +88,28 @@ check_extra(const struct existing *x, int row, struct err *err)
 
 	if (!pgcell_bool(x->columns, row, 4) || is_written(x, name))
 		return true;
-	err_set(err, ERR_CONFIG, "column \"%s\" of destination table %s is NOT NULL, has no default and"
-	    " no source column", name, x->sql_name);
+	err_set(err, ERR_CONFIG,
+	    "column \"%s\" of destination table %s is NOT NULL, has no default and"
+	    " no source column",
+	    name, x->sql_name);
 	return err_hint(err, "ALTER TABLE %s ALTER COLUMN \"%s\" DROP NOT NULL", x->sql_name, name);
 }
 
 /* peerd adds its own columns, which only the table's owner may. */
 static bool
-check_own_column(const struct existing *x, const char *name, const char *definition,
-    struct err *err)
+check_own_column(
+    const struct existing *x, const char *name, const char *definition, struct err *err)
 {
 	if (name[0] == '\0' || find_column(x, name) >= 0 || PQntuples(x->columns) == 0 ||
 	    pgcell_bool(x->columns, 0, 6))
 		return true;
-	err_set(err, ERR_CONFIG, "destination table %s has no column \"%s\" and belongs to another role",
-	    x->sql_name, name);
-	return err_hint(err, "ALTER TABLE %s ADD COLUMN \"%s\" %s, or do without it: set its name in"
-	    " the mirror to \"\"", x->sql_name, name, definition);
+	err_set(err, ERR_CONFIG,
+	    "destination table %s has no column \"%s\" and belongs to another role", x->sql_name,
+	    name);
+	return err_hint(err,
+	    "ALTER TABLE %s ADD COLUMN \"%s\" %s, or do without it: set its name in"
+	    " the mirror to \"\"",
+	    x->sql_name, name, definition);
 }
 
 static bool
@@ -114,8 +126,9 @@ check_columns(const struct existing *x, struct err *err)
 	for (row = 0; row < PQntuples(x->columns); row++)
 		if (!check_extra(x, row, err))
 			return false;
-	return check_own_column(x, m->soft_delete_col_name, "boolean NOT NULL DEFAULT false", err) &&
-	    check_own_column(x, m->synced_at_col_name, "timestamp DEFAULT now()", err);
+	return check_own_column(
+		   x, m->soft_delete_col_name, "boolean NOT NULL DEFAULT false", err) &&
+	       check_own_column(x, m->synced_at_col_name, "timestamp DEFAULT now()", err);
 }
 
 static bool
@@ -138,8 +151,10 @@ check_empty(const struct check *ck, const char *sql_name, struct err *err)
 	if (!full)
 		return true;
 	err_set(err, ERR_CONFIG, "destination table %s already has existing rows", sql_name);
-	return err_hint(err, "TRUNCATE %s on the destination, or set do_initial_snapshot to false if"
-	    " the rows are the source's", sql_name);
+	return err_hint(err,
+	    "TRUNCATE %s on the destination, or set do_initial_snapshot to false if"
+	    " the rows are the source's",
+	    sql_name);
 }
 
 bool

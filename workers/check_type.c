@@ -2,15 +2,30 @@
 
 #include <string.h>
 
-#define FIRST_LOCAL_OID	10000	/* from here on servers number types by themselves */
-#define VARHDRSZ	4		/* added to most modifiers */
+#define FIRST_LOCAL_OID 10000 /* from here on servers number types by themselves */
+#define VARHDRSZ	4     /* added to most modifiers */
 
 enum {
-	INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, BPCHAR = 1042, VARCHAR = 1043,
-	BPCHAR_ARRAY = 1014, VARCHAR_ARRAY = 1015,
-	TIME = 1083, TIMETZ = 1266, TIMESTAMP = 1114, TIMESTAMPTZ = 1184,
-	TIME_ARRAY = 1183, TIMETZ_ARRAY = 1270, TIMESTAMP_ARRAY = 1115, TIMESTAMPTZ_ARRAY = 1185,
-	VARBIT = 1562, VARBIT_ARRAY = 1563, NUMERIC = 1700, NUMERIC_ARRAY = 1231,
+	INT8 = 20,
+	INT2 = 21,
+	INT4 = 23,
+	TEXT = 25,
+	BPCHAR = 1042,
+	VARCHAR = 1043,
+	BPCHAR_ARRAY = 1014,
+	VARCHAR_ARRAY = 1015,
+	TIME = 1083,
+	TIMETZ = 1266,
+	TIMESTAMP = 1114,
+	TIMESTAMPTZ = 1184,
+	TIME_ARRAY = 1183,
+	TIMETZ_ARRAY = 1270,
+	TIMESTAMP_ARRAY = 1115,
+	TIMESTAMPTZ_ARRAY = 1185,
+	VARBIT = 1562,
+	VARBIT_ARRAY = 1563,
+	NUMERIC = 1700,
+	NUMERIC_ARRAY = 1231,
 };
 
 /* ---- modifiers of the same type; from and to differ and to is not -1 */
@@ -24,7 +39,7 @@ length_fits(int32_t from, int32_t to)
 static bool
 precision_fits(int32_t from, int32_t to)
 {
-	return from != -1 && to >= from;	/* none means all six digits */
+	return from != -1 && to >= from; /* none means all six digits */
 }
 
 /* precision in the high half, scale in the low 11 bits, signed */
@@ -104,11 +119,10 @@ check_type_fits(const struct check_type *from, const struct check_type *to)
 	size_t n;
 
 	if (from->oid < FIRST_LOCAL_OID || to->oid < FIRST_LOCAL_OID)
-		return from->oid == to->oid ?
-		    modifier_fits(from->oid, from->modifier, to->modifier) :
-		    is_widening(from->oid, to->oid);
+		return from->oid == to->oid ? modifier_fits(from->oid, from->modifier, to->modifier)
+					    : is_widening(from->oid, to->oid);
 	/* a user's type: the same name, and the same modifier or none */
 	n = strlen(to->name);
 	return strncmp(from->name, to->name, n) == 0 &&
-	    (from->name[n] == '\0' || from->name[n] == '(');
+	       (from->name[n] == '\0' || from->name[n] == '(');
 }

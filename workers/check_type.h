@@ -14,10 +14,10 @@
 
 struct check_type {
 	uint32_t oid;
-	int32_t modifier;		/* -1: none */
-	const char *name;		/* format_type(), qualified; tells a user's types apart */
+	int32_t modifier; /* -1: none */
+	const char *name; /* format_type(), qualified; tells a user's types apart */
 };
 
-bool	check_type_fits(const struct check_type *from, const struct check_type *to);
+bool check_type_fits(const struct check_type *from, const struct check_type *to);
 
 #endif

@@ -14,6 +14,6 @@
 #define PEERD_WORKERS_PROBE_H
 
 /* Returns the exit code: 0 once a reply was sent. */
-int	probe_main(void);
+int probe_main(void);
 
 #endif

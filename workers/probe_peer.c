@@ -7,13 +7,13 @@
 /* ---- why a connection failed, and what to do about it */
 
 static const struct {
-	const char *words;		/* of libpq's or the server's message */
+	const char *words; /* of libpq's or the server's message */
 	const char *hint;
 } causes[] = {
 	{ "could not translate host name", "check the host's name and this machine's DNS" },
 	{ "could not resolve host", "check the host's name and this machine's DNS" },
 	{ "Connection refused", "check host and port; is the server running and does its"
-	  " listen_addresses include this address?" },
+				" listen_addresses include this address?" },
 	{ "timeout expired", "check host and port; a firewall may be in the way" },
 	{ "timed out", "check host and port; a firewall may be in the way" },
 	{ "no answer within", "check host and port; a firewall may be in the way" },
@@ -24,7 +24,7 @@ static const struct {
 	{ "no password supplied", "give the peer a password" },
 	{ "Peer authentication failed", "connect over TCP, or allow the role in pg_hba.conf" },
 	{ "no pg_hba.conf entry", "add a line for this user, database and address to the server's"
-	  " pg_hba.conf and reload it" },
+				  " pg_hba.conf and reload it" },
 	{ "pg_hba.conf rejects", "change the server's pg_hba.conf and reload it" },
 	{ "database \"", "create the database, or correct its name" },
 	{ "role \"", "create the role, or correct its name" },
@@ -32,7 +32,8 @@ static const struct {
 	{ "certificate", "check root_ca, tls_host and the client certificate" },
 	{ "SSL", "check sslmode, root_ca and client_tls" },
 	{ "too many clients", "raise max_connections, or free connections on the server" },
-	{ "remaining connection slots", "raise max_connections, or free connections on the server" },
+	{ "remaining connection slots",
+	    "raise max_connections, or free connections on the server" },
 	{ "starting up", "try again when the server is up" },
 };
 
@@ -47,8 +48,8 @@ explain(struct err *err)
 
 /* "failed to validate peer x: could not connect to db:5432: ..." */
 static bool
-connect_failed(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig *cfg,
-    struct err *err)
+connect_failed(
+    const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig *cfg, struct err *err)
 {
 	struct err cause = *err;
 	const char *host = cfg->host != NULL ? cfg->host : "";
@@ -56,8 +57,9 @@ connect_failed(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig 
 	if (err->code == ERR_CANCELLED)
 		return false;
 	if (host[0] != '\0')
-		err_set(err, ERR_CONFIG, "failed to validate peer %s: could not connect to %s:%u: %s",
-		    peer->name, host, cfg->port != 0 ? cfg->port : 5432, cause.msg);
+		err_set(err, ERR_CONFIG,
+		    "failed to validate peer %s: could not connect to %s:%u: %s", peer->name, host,
+		    cfg->port != 0 ? cfg->port : 5432, cause.msg);
 	else
 		err_set(err, ERR_CONFIG, "failed to validate peer %s: could not connect: %s",
 		    peer->name, cause.msg);
@@ -69,7 +71,7 @@ connect_failed(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig 
 
 /* ---- ValidatePeer, CreatePeer */
 
-#define CONNECT_TIMEOUT	(10 * USEC_PER_SEC)
+#define CONNECT_TIMEOUT (10 * USEC_PER_SEC)
 
 static bool
 check_peer(struct probe *p, const PeerdbPeers__Peer *peer, struct err *err)
@@ -101,8 +103,8 @@ valid_words(const PeerdbPeers__Peer *peer)
 }
 
 bool
-probe_validate_peer(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
-    struct err *err)
+probe_validate_peer(
+    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
 {
 	PeerdbRoute__ValidatePeerResponse *r = (PeerdbRoute__ValidatePeerResponse *)out;
 
@@ -116,8 +118,8 @@ probe_validate_peer(struct probe *p, const ProtobufCMessage *in, ProtobufCMessag
 }
 
 bool
-probe_create_peer(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
-    struct err *err)
+probe_create_peer(
+    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
 {
 	PeerdbRoute__CreatePeerResponse *r = (PeerdbRoute__CreatePeerResponse *)out;
 
@@ -132,8 +134,7 @@ probe_create_peer(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage 
 /* ---- GetPeerInfo: what only the server knows of it */
 
 bool
-probe_peer_info(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
-    struct err *err)
+probe_peer_info(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
 {
 	PeerdbRoute__PeerInfoResponse *r = (PeerdbRoute__PeerInfoResponse *)out;
 	const char *version;

@@ -5,7 +5,7 @@
 #include "lib/conn/pgslot.h"
 #include "workers/probe_int.h"
 
-#define QUERY_MAX	8192
+#define QUERY_MAX 8192
 
 /* ---- GetSlotInfo */
 
@@ -24,9 +24,24 @@ static const char slots_query[] =
     " WHERE s.slot_type = 'logical' AND s.database = current_database() ORDER BY 1";
 
 enum {
-	SLOT_NAME, SLOT_REDO, SLOT_RESTART, SLOT_ACTIVE, SLOT_CONFIRMED, SLOT_SENT, SLOT_CURRENT,
-	SLOT_RESTART_MB, SLOT_LAG_MB, SLOT_WAIT_TYPE, SLOT_WAIT, SLOT_STATE, SLOT_WORK_MEM,
-	SLOT_WAL_STATUS, SLOT_SAFE_SIZE, SLOT_RESET, SLOT_SPILL_TXNS, SLOT_SPILL_COUNT,
+	SLOT_NAME,
+	SLOT_REDO,
+	SLOT_RESTART,
+	SLOT_ACTIVE,
+	SLOT_CONFIRMED,
+	SLOT_SENT,
+	SLOT_CURRENT,
+	SLOT_RESTART_MB,
+	SLOT_LAG_MB,
+	SLOT_WAIT_TYPE,
+	SLOT_WAIT,
+	SLOT_STATE,
+	SLOT_WORK_MEM,
+	SLOT_WAL_STATUS,
+	SLOT_SAFE_SIZE,
+	SLOT_RESET,
+	SLOT_SPILL_TXNS,
+	SLOT_SPILL_COUNT,
 	SLOT_SPILL_BYTES,
 };
 
@@ -39,7 +54,8 @@ query_slots(struct pgconn *c, struct err *err)
 	snprintf(query, sizeof(query), slots_query,
 	    version >= 130000 ? "s.wal_status, s.safe_wal_size" : "'', NULL",
 	    version >= 140000 ? "extract(epoch FROM st.stats_reset)::int8, st.spill_txns,"
-	    " st.spill_count, st.spill_bytes" : "NULL, NULL, NULL, NULL",
+				" st.spill_count, st.spill_bytes"
+			      : "NULL, NULL, NULL, NULL",
 	    version >= 140000 ? " LEFT JOIN pg_stat_replication_slots st USING (slot_name)" : "");
 	return pgconn_exec(c, err, query);
 }
@@ -133,8 +149,7 @@ static const char activity_query[] =
     " AND pid <> pg_backend_pid() ORDER BY pid";
 
 bool
-probe_activity(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
-    struct err *err)
+probe_activity(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
 {
 	PeerdbRoute__PeerStatResponse *r = (PeerdbRoute__PeerStatResponse *)out;
 	PeerdbRoute__StatInfo *s;

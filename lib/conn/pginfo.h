@@ -34,12 +34,12 @@ struct pgconn;
  * relation, an unlogged table, a table without a way to identify its rows, a
  * partition that does not log what its root is identified by.
  */
-bool	pginfo_load_table(struct pgconn *src, const PeerdbFlow__TableMapping *map,
-	    PeerdWorker__MirrorTable **t_r, struct err *err);
+bool pginfo_load_table(struct pgconn *src, const PeerdbFlow__TableMapping *map,
+    PeerdWorker__MirrorTable **t_r, struct err *err);
 
 /* All tables of a mirror, appended to into->tables. On failure into is as it was. */
-bool	pginfo_load_tables(struct pgconn *src, const PeerdbFlow__FlowConnectionConfigs *cfg,
-	    PeerdWorker__SetupDone *into, struct err *err);
+bool pginfo_load_tables(struct pgconn *src, const PeerdbFlow__FlowConnectionConfigs *cfg,
+    PeerdWorker__SetupDone *into, struct err *err);
 
 /*
  * Compare with the destination's table of the mapped name: a column whose type
@@ -47,16 +47,16 @@ bool	pginfo_load_tables(struct pgconn *src, const PeerdbFlow__FlowConnectionConf
  * through text. Call it for tables that existed before; a missing table or
  * column changes nothing.
  */
-bool	pginfo_match_destination(struct pgconn *dst, PeerdWorker__MirrorTable *t, struct err *err);
+bool pginfo_match_destination(struct pgconn *dst, PeerdWorker__MirrorTable *t, struct err *err);
 
 /* ---- what holds the rows */
 
 /* A relation that has rows of its own: the table itself, or a leaf partition. */
 struct pginfo_leaf {
 	uint32_t relid;
-	char *relation;			/* quoted schema.name, for SELECT ... FROM ONLY */
-	int64_t blocks;			/* of the main fork, now */
-	int64_t rows;			/* estimate */
+	char *relation; /* quoted schema.name, for SELECT ... FROM ONLY */
+	int64_t blocks; /* of the main fork, now */
+	int64_t rows;	/* estimate */
 };
 
 struct pginfo_leaves {
@@ -65,38 +65,38 @@ struct pginfo_leaves {
 };
 
 /* The leaves of a partitioned table (none when it has no partition), else the table alone. */
-bool	pginfo_load_leaves(struct pgconn *src, uint32_t relid, struct pginfo_leaves *l_r,
-	    struct err *err);
-void	pginfo_leaves_done(struct pginfo_leaves *l);
+bool pginfo_load_leaves(
+    struct pgconn *src, uint32_t relid, struct pginfo_leaves *l_r, struct err *err);
+void pginfo_leaves_done(struct pginfo_leaves *l);
 
 /* Names (quoted, newline separated, malloc'd, "" for none) of tables that inherit from relid. */
-bool	pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, struct err *err);
+bool pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, struct err *err);
 
 /* Rows of one leaf: from the statistics scaled to its size now, else the planner's guess. */
-bool	pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r,
-	    struct err *err);
+bool pginfo_row_estimate(
+    struct pgconn *src, const char *relation, int64_t *rows_r, struct err *err);
 
 /* ---- the server and our role on it */
 
 struct pginfo_server {
-	int version;			/* 150004 */
-	char role[256];			/* current_user */
+	int version;	/* 150004 */
+	char role[256]; /* current_user */
 	char database[256];
 	uint32_t database_oid;
-	uint64_t system_identifier;	/* 0 when the role may not read it */
+	uint64_t system_identifier; /* 0 when the role may not read it */
 	char wal_level[16];
 	bool superuser;
-	bool replication;		/* may start replication (rds_replication counts) */
-	bool create_database;		/* CREATE on the current database */
+	bool replication;     /* may start replication (rds_replication counts) */
+	bool create_database; /* CREATE on the current database */
 	bool in_recovery;
 	bool hot_standby_feedback;
 	int max_wal_senders;
-	int wal_senders;		/* running */
+	int wal_senders; /* running */
 	int max_replication_slots;
 	int replication_slots;
-	char flavour[32];		/* "PostgreSQL", or the first word of version() */
+	char flavour[32]; /* "PostgreSQL", or the first word of version() */
 };
 
-bool	pginfo_load_server(struct pgconn *c, struct pginfo_server *s_r, struct err *err);
+bool pginfo_load_server(struct pgconn *c, struct pginfo_server *s_r, struct err *err);
 
 #endif

@@ -9,6 +9,6 @@
 struct err;
 
 /* "source tables do not exist", with reason and subject; returns false. */
-bool	pginfo_missing_table(const char *schema, const char *name, struct err *err);
+bool pginfo_missing_table(const char *schema, const char *name, struct err *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include "lib/base/mem.h"
 #include "lib/conn/pgconn.h"
 
-#define NAMES_MAX	(16u << 20)	/* a server's worth of qualified names */
+#define NAMES_MAX (16u << 20) /* a server's worth of qualified names */
 
 /* For a table that is not partitioned pg_partition_tree() gives no row before Postgres 13. */
 static const char leaves_query[] =
@@ -62,8 +62,8 @@ read_leaves(struct pgconn *c, const PGresult *res, struct pginfo_leaves *l, stru
 		leaf->relid = (uint32_t)pgcell_i64(res, i, 0);
 		leaf->relation = xstrdup(pgcell(res, i, 1));
 		leaf->blocks = pgcell_i64(res, i, 2);
-		leaf->rows = scaled_rows(leaf->blocks, pgcell_i64(res, i, 3),
-		    strtod(pgcell(res, i, 4), NULL));
+		leaf->rows = scaled_rows(
+		    leaf->blocks, pgcell_i64(res, i, 3), strtod(pgcell(res, i, 4), NULL));
 		if (leaf->rows < 0 && !planner_rows(c, leaf->relation, &leaf->rows, err))
 			return false;
 	}
@@ -109,10 +109,12 @@ pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, struct 
 	int i;
 
 	snprintf(param, sizeof(param), "%u", relid);
-	res = pgconn_query(src, err, "SELECT format('%I.%I', n.nspname, c.relname)"
+	res = pgconn_query(src, err,
+	    "SELECT format('%I.%I', n.nspname, c.relname)"
 	    " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
 	    " JOIN pg_namespace n ON n.oid = c.relnamespace"
-	    " WHERE i.inhparent = $1::oid AND NOT c.relispartition ORDER BY 1", 1, param);
+	    " WHERE i.inhparent = $1::oid AND NOT c.relispartition ORDER BY 1",
+	    1, param);
 	if (res == NULL)
 		return false;
 	buf_init(&names, NAMES_MAX);
@@ -135,8 +137,8 @@ pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r, s
 
 	if (res == NULL)
 		return false;
-	rows = scaled_rows(pgcell_i64(res, 0, 0), pgcell_i64(res, 0, 1),
-	    strtod(pgcell(res, 0, 2), NULL));
+	rows = scaled_rows(
+	    pgcell_i64(res, 0, 0), pgcell_i64(res, 0, 1), strtod(pgcell(res, 0, 2), NULL));
 	PQclear(res);
 	if (rows < 0)
 		return planner_rows(src, relation, rows_r, err);

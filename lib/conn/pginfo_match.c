@@ -13,7 +13,7 @@ static const char query[] =
     " JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
 
-#define FIRST_LOCAL_OID	10000	/* from here on servers number types by themselves */
+#define FIRST_LOCAL_OID 10000 /* from here on servers number types by themselves */
 
 /* type_name has a modifier in parentheses or brackets of an array that the other lacks. */
 static bool
@@ -24,7 +24,7 @@ same_type(const PeerdWorker__Column *c, uint32_t oid, const char *name)
 	if (c->type_oid < FIRST_LOCAL_OID || oid < FIRST_LOCAL_OID)
 		return c->type_oid == oid;
 	return strncmp(c->type_name, name, n) == 0 &&
-	    (c->type_name[n] == '\0' || c->type_name[n] == '(');
+	       (c->type_name[n] == '\0' || c->type_name[n] == '(');
 }
 
 static void

@@ -11,13 +11,13 @@
 struct load {
 	struct pgconn *src;
 	const PeerdbFlow__TableMapping *map;
-	bool need_key;			/* changes will follow the snapshot */
+	bool need_key; /* changes will follow the snapshot */
 	struct table_ident from, to;
-	char relid[16];			/* as a parameter */
-	char key_index[16];		/* "0" when there is none */
-	char *sql_name;			/* quoted as the server would */
+	char relid[16];	    /* as a parameter */
+	char key_index[16]; /* "0" when there is none */
+	char *sql_name;	    /* quoted as the server would */
 	PeerdWorker__MirrorTable *t;
-	char *lost_key;			/* a key column that does not travel */
+	char *lost_key; /* a key column that does not travel */
 	bool has_primary;
 	bool lost_primary;
 };
@@ -76,8 +76,8 @@ refuse_kind(const struct load *l, char relkind, char persistence, bool system, s
 		return err_hint(err, "mirror the tables it is made of");
 	}
 	if (system)
-		return err_set(err, ERR_CONFIG, "%s is a system table, which cannot be mirrored",
-		    l->sql_name);
+		return err_set(
+		    err, ERR_CONFIG, "%s is a system table, which cannot be mirrored", l->sql_name);
 	if (persistence != 'p') {
 		err_set(err, ERR_CONFIG, "%s is %s, its changes are not in the WAL", l->sql_name,
 		    persistence == 'u' ? "unlogged" : "temporary");
@@ -108,7 +108,8 @@ find_relation(struct load *l, struct err *err)
 	t->replica_identity = xstrdup(pgcell(res, 0, 3));
 	t->has_partitioned = true;
 	t->partitioned = pgcell(res, 0, 1)[0] == 'p';
-	ok = refuse_kind(l, pgcell(res, 0, 1)[0], pgcell(res, 0, 2)[0], pgcell_bool(res, 0, 6), err);
+	ok = refuse_kind(
+	    l, pgcell(res, 0, 1)[0], pgcell(res, 0, 2)[0], pgcell_bool(res, 0, 6), err);
 	PQclear(res);
 	return ok;
 }
@@ -242,8 +243,9 @@ check_mapping(const struct load *l, const PGresult *res, struct err *err)
 
 	for (i = 0; i < map->n_exclude; i++)
 		if (!column_exists(res, map->exclude[i]))
-			return err_set(err, ERR_CONFIG, "excluded column \"%s\" does not exist in %s",
-			    map->exclude[i], l->sql_name);
+			return err_set(err, ERR_CONFIG,
+			    "excluded column \"%s\" does not exist in %s", map->exclude[i],
+			    l->sql_name);
 	for (i = 0; i < map->n_columns; i++)
 		if (!column_exists(res, map->columns[i]->source_name))
 			return err_set(err, ERR_CONFIG,
@@ -263,7 +265,8 @@ check_destination_names(const struct load *l, struct err *err)
 			if (strcmp(t->columns[i]->destination_name,
 				t->columns[j]->destination_name) == 0)
 				return err_set(err, ERR_CONFIG,
-				    "two columns of %s would both be named \"%s\" on the destination",
+				    "two columns of %s would both be named \"%s\" on the "
+				    "destination",
 				    l->sql_name, t->columns[i]->destination_name);
 	if (t->n_columns == 0)
 		return err_set(err, ERR_CONFIG, "no column of %s is left to mirror", l->sql_name);
@@ -305,10 +308,14 @@ refuse_no_key(const struct load *l, struct err *err)
 	if (identity[0] == 'n' && l->has_primary)
 		return err_hint(err, "ALTER TABLE %s REPLICA IDENTITY DEFAULT", l->sql_name);
 	if (l->has_primary)
-		return err_hint(err, "its primary key cannot serve (deferrable or not chosen): "
-		    "ALTER TABLE %s REPLICA IDENTITY FULL", l->sql_name);
-	return err_hint(err, "ALTER TABLE %s ADD PRIMARY KEY (...), or ALTER TABLE %s"
-	    " REPLICA IDENTITY FULL", l->sql_name, l->sql_name);
+		return err_hint(err,
+		    "its primary key cannot serve (deferrable or not chosen): "
+		    "ALTER TABLE %s REPLICA IDENTITY FULL",
+		    l->sql_name);
+	return err_hint(err,
+	    "ALTER TABLE %s ADD PRIMARY KEY (...), or ALTER TABLE %s"
+	    " REPLICA IDENTITY FULL",
+	    l->sql_name, l->sql_name);
 }
 
 static bool
@@ -319,8 +326,10 @@ refuse_lost_key(const struct load *l, struct err *err)
 	err_set(err, ERR_CONFIG, "column \"%s\" belongs to the key of %s and is %s", l->lost_key,
 	    l->sql_name, excluded ? "excluded" : "generated, so its value does not travel");
 	if (excluded)
-		err_hint(err, "take it out of the excluded columns, or ALTER TABLE %s"
-		    " REPLICA IDENTITY FULL", l->sql_name);
+		err_hint(err,
+		    "take it out of the excluded columns, or ALTER TABLE %s"
+		    " REPLICA IDENTITY FULL",
+		    l->sql_name);
 	else
 		err_hint(err, "ALTER TABLE %s REPLICA IDENTITY FULL", l->sql_name);
 	return false;
@@ -441,7 +450,7 @@ load_table(struct pgconn *src, const PeerdbFlow__TableMapping *map, bool need_ke
 		return false;
 	l.t = table_new(&l);
 	ok = find_relation(&l, err) && load_columns(&l, err) && settle_key(&l, err) &&
-	    check_partitions(&l, err);
+	     check_partitions(&l, err);
 	if (!ok)
 		table_free(&l.t);
 	else
@@ -464,8 +473,8 @@ pginfo_load_tables(struct pgconn *src, const PeerdbFlow__FlowConnectionConfigs *
 {
 	size_t before = into->n_tables, i;
 
-	into->tables = xrealloc(into->tables,
-	    (before + cfg->n_table_mappings + 1) * sizeof(*into->tables));
+	into->tables = xrealloc(
+	    into->tables, (before + cfg->n_table_mappings + 1) * sizeof(*into->tables));
 	for (i = 0; i < cfg->n_table_mappings; i++) {
 		if (!load_table(src, cfg->table_mappings[i], !cfg->initial_snapshot_only,
 			&into->tables[into->n_tables], err)) {

@@ -24,10 +24,10 @@ struct table_ident {
 };
 
 /* Room for any ident_format(): every byte of both parts doubled, quotes, a dot. */
-#define IDENT_TEXT_MAX	(4 * IDENT_MAX + 8)
+#define IDENT_TEXT_MAX (4 * IDENT_MAX + 8)
 
-bool	ident_parse_table(const char *text, struct table_ident *t_r, struct err *err);
-bool	ident_equal(const struct table_ident *a, const struct table_ident *b);
+bool ident_parse_table(const char *text, struct table_ident *t_r, struct err *err);
+bool ident_equal(const struct table_ident *a, const struct table_ident *b);
 
 /* to holds IDENT_TEXT_MAX bytes; returned for use in place. */
 const char *ident_format(const char *schema, const char *name, char *to);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const struct {
-	const char *typname, *kind, *array;	/* array NULL: array_string */
+	const char *typname, *kind, *array; /* array NULL: array_string */
 } kinds[] = {
 	{ "bool", "bool", "array_bool" },
 	{ "int2", "int16", "array_int16" },
@@ -45,7 +45,8 @@ kind_of_postgres(const char *typname, char typtype, bool array)
 		return array ? "array_enum" : "enum";
 	for (i = 0; typtype == 'b' && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i].typname, typname) == 0)
-			return !array ? kinds[i].kind :
-			    kinds[i].array != NULL ? kinds[i].array : "array_string";
+			return !array			? kinds[i].kind
+			       : kinds[i].array != NULL ? kinds[i].array
+							: "array_string";
 	return array ? "array_string" : "string";
 }

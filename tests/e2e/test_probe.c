@@ -311,6 +311,29 @@ START_TEST(rows_are_counted_on_both_sides)
 }
 END_TEST
 
+/* The statement under way is cancelled, not left to the server. */
+START_TEST(a_probe_ends_with_its_asker)
+{
+	struct probe_ask ask = { .method = "GetMirrorRowCounts",
+		.peer = source_peer(),
+		.destination = probe_peer_json(rig.destination, "dst", "app", NULL) };
+	struct probe_run run;
+
+	sql_exec(rig.s, "CREATE TABLE t (id int)");
+	sql_exec(rig.s, "BEGIN");
+	sql_exec(rig.s, "LOCK TABLE t");
+	ask.mirror = json("{'table_mappings': [{'source_table_identifier': 'public.t', "
+			  "'destination_table_identifier': 'public.t'}]}");
+	run = probe_begin(&ask);
+	sql_wait(rig.s, 5000, "1",
+	    "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass");
+	probe_hang_up(&run, 5000);
+	sql_wait(rig.s, 5000, "0",
+	    "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass");
+	sql_exec(rig.s, "COMMIT");
+}
+END_TEST
+
 START_TEST(nothing_stays_open)
 {
 	ask_source("GetSchemas", NULL);
@@ -322,13 +345,12 @@ END_TEST
 static void
 add_peer_tests(TCase *tc)
 {
-	tcase_add_test(tc, a_good_peer_is_valid);
-	tcase_add_loop_test(
-	    tc, a_bad_peer_is_explained, 0, sizeof(bad_peers) / sizeof(bad_peers[0]));
-	tcase_add_test(tc, a_closed_port_is_explained);
-	tcase_add_test(tc, other_peer_types_are_refused);
-	tcase_add_test(tc, other_methods_are_refused);
-	tcase_add_test(tc, the_version_is_told);
+	suite_test(tc, a_good_peer_is_valid);
+	suite_loop(tc, a_bad_peer_is_explained, 0, sizeof(bad_peers) / sizeof(bad_peers[0]));
+	suite_test(tc, a_closed_port_is_explained);
+	suite_test(tc, other_peer_types_are_refused);
+	suite_test(tc, other_methods_are_refused);
+	suite_test(tc, the_version_is_told);
 }
 
 int
@@ -339,13 +361,14 @@ main(void)
 	    s, "questions", rig_clusters_init, rig_clusters_done, databases_init, databases_done);
 
 	add_peer_tests(tc);
-	tcase_add_test(tc, schemas_and_publications_are_listed);
-	tcase_add_test(tc, tables_are_listed);
-	tcase_add_test(tc, columns_are_described);
-	tcase_add_test(tc, an_unknown_table_has_no_columns);
-	tcase_add_test(tc, slots_are_described);
-	tcase_add_test(tc, own_sessions_are_shown);
-	tcase_add_test(tc, rows_are_counted_on_both_sides);
-	tcase_add_test(tc, nothing_stays_open);
+	suite_test(tc, schemas_and_publications_are_listed);
+	suite_test(tc, tables_are_listed);
+	suite_test(tc, columns_are_described);
+	suite_test(tc, an_unknown_table_has_no_columns);
+	suite_test(tc, slots_are_described);
+	suite_test(tc, own_sessions_are_shown);
+	suite_test(tc, rows_are_counted_on_both_sides);
+	suite_test(tc, a_probe_ends_with_its_asker);
+	suite_test(tc, nothing_stays_open);
 	return suite_main(s);
 }

@@ -14,6 +14,7 @@
 #include "tests/harness/cluster.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
+#include "tests/harness/proc.h"
 
 #define HEADER_BYTES  20 /* lib/ipc/ipc.h draws it */
 #define PROBE_REQUEST 3
@@ -182,20 +183,37 @@ take_response(struct probe_answer *a, const char *method, const ProtobufCBinaryD
 	protobuf_c_message_free_unpacked(out, NULL);
 }
 
+struct probe_run
+probe_begin(const struct probe_ask *ask)
+{
+	struct probe_run run;
+	size_t n;
+
+	run.pid = start(&run.fd);
+	free(read_frame(run.fd, HELLO, &n));
+	send_request(run.fd, ask);
+	return run;
+}
+
+void
+probe_hang_up(const struct probe_run *run, int ms)
+{
+	close(run->fd);
+	if (!proc_wait_gone(run->pid, ms))
+		test_fail("the probe goes on without anybody to answer");
+}
+
 const struct probe_answer *
 probe_ask(const struct probe_ask *ask)
 {
 	struct probe_answer *a = xcalloc(1, sizeof(*a));
+	struct probe_run run = probe_begin(ask);
 	PeerdWorker__ProbeReply *reply;
 	uint8_t *payload;
 	size_t n;
-	int fd;
-	pid_t pid = start(&fd);
 
 	a->response = "";
-	free(read_frame(fd, HELLO, &n));
-	send_request(fd, ask);
-	payload = read_frame(fd, PROBE_REPLY, &n);
+	payload = read_frame(run.fd, PROBE_REPLY, &n);
 	reply = peerd_worker__probe_reply__unpack(NULL, n, payload);
 	if (reply == NULL)
 		test_fail("the probe's reply is malformed");
@@ -205,8 +223,8 @@ probe_ask(const struct probe_ask *ask)
 		take_response(a, ask->method, &reply->response);
 	peerd_worker__probe_reply__free_unpacked(reply, NULL);
 	free(payload);
-	close(fd);
-	expect_clean_exit(pid);
+	close(run.fd);
+	expect_clean_exit(run.pid);
 	return a;
 }
 

@@ -9,6 +9,8 @@
 #ifndef PEERD_HARNESS_PROBE_H
 #define PEERD_HARNESS_PROBE_H
 
+#include <sys/types.h>
+
 #include "lib/base/err.h"
 
 struct cluster;
@@ -28,6 +30,15 @@ struct probe_answer {
 };
 
 const struct probe_answer *probe_ask(const struct probe_ask *ask);
+
+/* The same in two steps, for a question whose asker goes away before the answer. */
+struct probe_run {
+	int fd;
+	pid_t pid;
+};
+
+struct probe_run probe_begin(const struct probe_ask *ask);
+void probe_hang_up(const struct probe_run *run, int ms); /* and it ends within ms */
 
 #define PROBE_ROLE_PASSWORD "secret-of-a-role"
 

@@ -10,12 +10,12 @@
 #include "lib/conn/pgconn.h"
 #include "lib/conn/pginfo.h"
 
-#define COLUMN_CELLS	11
+#define COLUMN_CELLS 11
 
 struct pgconn {
 	struct {
 		int ncells;
-		const char *cells[8 * COLUMN_CELLS];	/* ends with NULL */
+		const char *cells[8 * COLUMN_CELLS]; /* ends with NULL */
 	} answers[3];
 	int asked;
 };
@@ -56,8 +56,13 @@ pgcell_bool(const PGresult *res, int row, int col)
 }
 
 /* oid, relkind, relpersistence, relreplident, name, key index, system */
-#define RELATION(kind, persistence, identity, key) \
-	{ 7, { "16400", kind, persistence, identity, "public.t", key, "f", NULL } }
+#define RELATION(kind, persistence, identity, key)                                       \
+	{                                                                                \
+		7,                                                                       \
+		{                                                                        \
+			"16400", kind, persistence, identity, "public.t", key, "f", NULL \
+		}                                                                        \
+	}
 
 /* name, oid, modifier, type, not null, key, primary, binary, generated, array, collation */
 #define COLUMN(name, key, primary, generated) \
@@ -87,9 +92,10 @@ static struct pgconn
 two_columns(const char *identity, const char *key_index, const char *key)
 {
 	struct pgconn c = { .answers = {
-		RELATION("r", "p", identity, key_index),
-		{ COLUMN_CELLS, { COLUMN("a", key, "2", ""), COLUMN("b", "0", "1", ""), NULL } },
-	} };
+				RELATION("r", "p", identity, key_index),
+				{ COLUMN_CELLS, { COLUMN("a", key, "2", ""),
+						    COLUMN("b", "0", "1", ""), NULL } },
+			    } };
 
 	return c;
 }
@@ -132,9 +138,10 @@ END_TEST
 START_TEST(full_identity_survives_an_excluded_key)
 {
 	struct pgconn c = { .answers = {
-		RELATION("r", "p", "f", "16401"),
-		{ COLUMN_CELLS, { COLUMN("a", "1", "1", ""), COLUMN("b", "2", "2", ""), NULL } },
-	} };
+				RELATION("r", "p", "f", "16401"),
+				{ COLUMN_CELLS, { COLUMN("a", "1", "1", ""),
+						    COLUMN("b", "2", "2", ""), NULL } },
+			    } };
 	PeerdbFlow__TableMapping map = mapping();
 	char *exclude[] = { (char *)"a" };
 	PeerdWorker__MirrorTable *t;
@@ -173,8 +180,8 @@ START_TEST(columns_are_renamed)
 	c.asked = 0;
 	setting.destination_name = (char *)"a";
 	ck_assert(!pginfo_load_table(&c, &map, &t, &err));
-	ck_assert_str_eq(err.msg,
-	    "two columns of public.t would both be named \"a\" on the destination");
+	ck_assert_str_eq(
+	    err.msg, "two columns of public.t would both be named \"a\" on the destination");
 }
 END_TEST
 
@@ -207,8 +214,8 @@ static const struct {
 	const char *exclude;
 	const char *msg, *hint;
 } refused[] = {
-	{ { .answers = { { 7, { NULL } } } }, NULL,
-	    "source tables do not exist: public.t", "case-sensitive" },
+	{ { .answers = { { 7, { NULL } } } }, NULL, "source tables do not exist: public.t",
+	    "case-sensitive" },
 	{ { .answers = { RELATION("v", "p", "d", "0") } }, NULL,
 	    "public.t is a view, only tables can be mirrored", "" },
 	{ { .answers = { RELATION("f", "p", "d", "0") } }, NULL,
@@ -216,35 +223,39 @@ static const struct {
 	{ { .answers = { RELATION("r", "u", "d", "16401") } }, NULL,
 	    "public.t is unlogged, its changes are not in the WAL", "SET LOGGED" },
 	{ { .answers = { RELATION("r", "p", "d", "0"),
-	    { COLUMN_CELLS, { COLUMN("a", "0", "0", ""), NULL } } } }, NULL,
-	    "public.t has no replica identity, its changes cannot be followed",
+		{ COLUMN_CELLS, { COLUMN("a", "0", "0", ""), NULL } } } },
+	    NULL, "public.t has no replica identity, its changes cannot be followed",
 	    "ALTER TABLE public.t ADD PRIMARY KEY (...)" },
 	{ { .answers = { RELATION("r", "p", "n", "0"),
-	    { COLUMN_CELLS, { COLUMN("a", "0", "1", ""), NULL } } } }, NULL,
-	    "public.t has no replica identity, its changes cannot be followed",
+		{ COLUMN_CELLS, { COLUMN("a", "0", "1", ""), NULL } } } },
+	    NULL, "public.t has no replica identity, its changes cannot be followed",
 	    "ALTER TABLE public.t REPLICA IDENTITY DEFAULT" },
 	{ { .answers = { RELATION("r", "p", "d", "16401"),
-	    { COLUMN_CELLS, { COLUMN("a", "1", "1", ""), COLUMN("b", "0", "0", ""), NULL } } } },
+		{ COLUMN_CELLS,
+		    { COLUMN("a", "1", "1", ""), COLUMN("b", "0", "0", ""), NULL } } } },
 	    "a", "column \"a\" belongs to the key of public.t and is excluded", "take it out" },
 	{ { .answers = { RELATION("r", "p", "d", "16401"),
-	    { COLUMN_CELLS, { COLUMN("a", "1", "1", "1 + 1"), NULL } } } }, NULL,
+		{ COLUMN_CELLS, { COLUMN("a", "1", "1", "1 + 1"), NULL } } } },
+	    NULL,
 	    "column \"a\" belongs to the key of public.t and is generated, so its value does not"
-	    " travel", "REPLICA IDENTITY FULL" },
+	    " travel",
+	    "REPLICA IDENTITY FULL" },
 	{ { .answers = { RELATION("r", "p", "d", "16401"),
-	    { COLUMN_CELLS, { COLUMN("a", "1", "1", ""), NULL } } } }, "x",
-	    "excluded column \"x\" does not exist in public.t", "" },
+		{ COLUMN_CELLS, { COLUMN("a", "1", "1", ""), NULL } } } },
+	    "x", "excluded column \"x\" does not exist in public.t", "" },
 	{ { .answers = { RELATION("r", "p", "f", "0"),
-	    { COLUMN_CELLS, { COLUMN("a", "0", "0", ""), NULL } } } }, "a",
-	    "no column of public.t is left to mirror", "" },
+		{ COLUMN_CELLS, { COLUMN("a", "0", "0", ""), NULL } } } },
+	    "a", "no column of public.t is left to mirror", "" },
 	{ { .answers = { RELATION("p", "p", "d", "16401"),
-	    { COLUMN_CELLS, { COLUMN("a", "1", "1", ""), NULL } },
-	    { 2, { "public.t1", "r", NULL } } } }, NULL,
-	    "partition public.t1 of public.t does not log what its rows are identified by",
+		{ COLUMN_CELLS, { COLUMN("a", "1", "1", ""), NULL } },
+		{ 2, { "public.t1", "r", NULL } } } },
+	    NULL, "partition public.t1 of public.t does not log what its rows are identified by",
 	    "ALTER TABLE public.t1 REPLICA IDENTITY FULL" },
 	{ { .answers = { RELATION("p", "p", "d", "16401"),
-	    { COLUMN_CELLS, { COLUMN("a", "1", "1", ""), NULL } },
-	    { 2, { "public.t1", "f", NULL } } } }, NULL,
-	    "partition public.t1 of public.t is a foreign table, its rows cannot be mirrored", "" },
+		{ COLUMN_CELLS, { COLUMN("a", "1", "1", ""), NULL } },
+		{ 2, { "public.t1", "f", NULL } } } },
+	    NULL, "partition public.t1 of public.t is a foreign table, its rows cannot be mirrored",
+	    "" },
 };
 
 START_TEST(refuses_in_words)

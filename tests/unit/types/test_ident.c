@@ -6,7 +6,7 @@
 
 static const struct {
 	const char *text, *schema, *name;
-	const char *canonical;		/* NULL: as text */
+	const char *canonical; /* NULL: as text */
 } good[] = {
 	{ "public.orders", "public", "orders", NULL },
 	{ "Public.Orders", "Public", "Orders", NULL },

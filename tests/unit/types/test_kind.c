@@ -17,15 +17,15 @@ static const struct {
 	{ "text", 'b', true, "array_string" },
 	{ "mood", 'e', false, "enum" },
 	{ "mood", 'e', true, "array_enum" },
-	{ "int4", 'd', false, "string" },	/* a domain that is named like a type */
+	{ "int4", 'd', false, "string" }, /* a domain that is named like a type */
 	{ "int4range", 'r', false, "string" },
 	{ "numeric", 'b', false, "numeric" },
 };
 
 START_TEST(names)
 {
-	ck_assert_str_eq(kind_of_postgres(rows[_i].typname, rows[_i].typtype, rows[_i].array),
-	    rows[_i].kind);
+	ck_assert_str_eq(
+	    kind_of_postgres(rows[_i].typname, rows[_i].typtype, rows[_i].array), rows[_i].kind);
 }
 END_TEST
 

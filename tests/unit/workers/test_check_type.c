@@ -3,8 +3,8 @@
 
 #include "workers/check_type.h"
 
-#define NUMERIC_MOD(p, s) (((p) << 16 | ((s) & 0x7ff)) + 4)
-#define VARCHAR_MOD(n) ((n) + 4)
+#define NUMERIC_MOD(p, s) (((p) << 16 | ((s)&0x7ff)) + 4)
+#define VARCHAR_MOD(n)	  ((n) + 4)
 
 static const struct {
 	struct check_type from, to;
@@ -53,10 +53,10 @@ static const struct {
 	{ { 16400, -1, "app.mood" }, { 25, -1, "text" }, false },
 	{ { 25, -1, "text" }, { 16400, -1, "app.mood" }, false },
 	{ { 16500, 4, "gis.geometry(Point,4326)" }, { 17500, -1, "gis.geometry" }, true },
-	{ { 16500, 4, "gis.geometry(Point,4326)" },
-	  { 17500, 8, "gis.geometry(Point,3857)" }, false },
+	{ { 16500, 4, "gis.geometry(Point,4326)" }, { 17500, 8, "gis.geometry(Point,3857)" },
+	    false },
 	{ { 13226, -1, "information_schema.sql_identifier" },
-	  { 13115, -1, "information_schema.sql_identifier" }, true },
+	    { 13115, -1, "information_schema.sql_identifier" }, true },
 };
 
 START_TEST(fits_or_not)
