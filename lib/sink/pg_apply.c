@@ -255,6 +255,7 @@ segment_done(struct pg_sink *s)
 	s->phase = APPLY_IDLE;
 	s->b = NULL;
 	event_del(s->writable);
+	pg_barrier_schedule(s);
 	s->base.cb->on_applied(s->base.cb->arg, b);
 	return STEP_DONE;
 }

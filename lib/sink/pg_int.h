@@ -182,6 +182,9 @@ void	pg_copy_trailer(bool text, struct buf *out);
 /* ---- pg_apply.c */
 
 void	pg_apply_start(struct pg_sink *s, struct batch *b);
+
+/* What was applied last shall become durable soon. */
+void	pg_barrier_schedule(struct pg_sink *s);
 void	pg_apply_event(evutil_socket_t fd, short what, void *arg);
 void	pg_flight_push(struct pg_sink *s, struct in_flight f);
 

@@ -256,8 +256,8 @@ barrier_send(struct pg_sink *s)
 		barrier_failed(s);
 }
 
-static void
-barrier_schedule(struct pg_sink *s)
+void
+pg_barrier_schedule(struct pg_sink *s)
 {
 	static const struct timeval wait = { .tv_usec = BARRIER_US };
 
@@ -294,7 +294,7 @@ barrier_event(evutil_socket_t fd, short what, void *arg)
 			s->barrier_busy = false;
 			s->durable_lsn = s->barrier_lsn;
 			s->base.cb->on_durable(s->base.cb->arg, s->durable_lsn);
-			barrier_schedule(s);
+			pg_barrier_schedule(s);
 			return;
 		}
 		ok = PQresultStatus(res) == PGRES_TUPLES_OK;
@@ -331,7 +331,6 @@ pg_submit(struct sink *sk, struct batch *b)
 		bug("a batch was submitted while another is applied");
 	s->b = b;
 	event_active(s->notify, 0, 0);
-	barrier_schedule(s);
 }
 
 static void
