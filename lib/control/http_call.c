@@ -8,6 +8,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/str.h"
 #include "lib/control/http_error.h"
 #include "lib/control/http_rest_int.h"
 #include "lib/control/service.h"
@@ -121,9 +122,13 @@ read_message(struct http_request *req, const struct http_match *match,
 {
 	ProtobufCMessage *msg;
 
-	if (!check_coding(req, err) ||
-	    !pbjson_parse(desc, (const char *)req->body.p, req->body.n, &msg, err))
+	if (!check_coding(req, err))
 		return false;
+	if (!pbjson_parse(desc, (const char *)req->body.p, req->body.n, &msg, err)) {
+		if (str_starts(err->msg, "invalid JSON"))
+			err_hint(err, "the body must be one JSON object in UTF-8");
+		return false;
+	}
 	if (!http1_query_each(req->arena, req->query, set_query_param, msg, err) ||
 	    !set_path_params(req->arena, match, msg, err)) {
 		protobuf_c_message_free_unpacked(msg, NULL);

@@ -199,6 +199,7 @@ step_too_long(struct http_conn *c, int status, const char *what)
 	err_set(&err, ERR_TOO_LARGE, "the request's %s exceeds %zu bytes", what,
 	    status == 413 ? c->port->server->limits.body_bytes
 			  : c->port->server->limits.head_bytes);
+	err_hint(&err, "no call needs that much, check what is being sent");
 	conn_refuse(c, status, &err);
 	return STEP_WAIT;
 }

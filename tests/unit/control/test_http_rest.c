@@ -217,7 +217,7 @@ static const struct {
 	{ "GET", "/v1/peers/info/a?peer_name=b", NULL, 400, "peer_name" },
 	{ "GET", "/v1/scripts/x", NULL, 400, "\"id\\\"" },
 	{ "POST", "/v1/peers/drop", "{", 400, "\"code\":3" },
-	{ "POST", "/v1/peers/drop", "peer_name=p", 400, "\"code\":3" },
+	{ "POST", "/v1/peers/drop", "peer_name=p", 400, "must be one JSON object" },
 	{ "POST", "/v1/peers/drop", "[]", 400, "\"code\":3" },
 	{ "POST", "/v1/peers/drop", "{\"peer_name\":\"\xff\"}", 400, "UTF-8" },
 	{ "POST", "/v1/peers/drop", "{\"peer_nam\":\"p\"}", 400, "peer_nam" },
