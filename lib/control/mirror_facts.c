@@ -266,7 +266,7 @@ on_partition_done(void *child, uint32_t request_id, const ProtobufCMessage *base
 		return;
 	l->partitions_done++;
 	l->rows_durable += msg->rows;
-	if (l->rows < l->rows_durable)
+	if (l->rows < l->rows_durable || l->partitions_done >= l->partitions_total)
 		l->rows = l->rows_durable;
 	catalog_load_partition(m->svc->options.catalog, m->name, m->snapshot_id, &row, NULL, NULL);
 	service_flush_soon(m->svc);
@@ -280,7 +280,7 @@ on_snapshot_progress(void *child, uint32_t request_id, const ProtobufCMessage *b
 	struct mirror_load *l = mirror_load_at(mirror_of(child), msg->table);
 
 	(void)request_id;
-	if (l != NULL)
+	if (l != NULL && l->partitions_done < l->partitions_total)
 		l->rows = msg->rows;
 }
 

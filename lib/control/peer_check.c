@@ -99,6 +99,19 @@ check_placeholders(const PeerdbPeers__Peer *peer, struct err *err)
 }
 
 static bool
+check_sslmode(const char *mode, struct err *err)
+{
+	static const char *const modes[] = { "disable", "allow", "prefer", "require", "verify-ca",
+		"verify-full" };
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(mode, modes[i]) == 0)
+			return true;
+	err_set(err, ERR_INVALID, "postgres_config.sslmode \"%s\" is not one of libpq's", mode);
+	return err_hint(err, "disable, allow, prefer, require, verify-ca or verify-full");
+}
+
+static bool
 check_postgres(const PeerdbPeers__PostgresConfig *pg, struct err *err)
 {
 	bool whole = pg->connection_string != NULL && pg->connection_string[0] != '\0';
@@ -109,6 +122,8 @@ check_postgres(const PeerdbPeers__PostgresConfig *pg, struct err *err)
 	}
 	if (pg->port > PORT_MAX)
 		return err_set(err, ERR_INVALID, "postgres_config.port %u is not a port", pg->port);
+	if (pg->sslmode != NULL && pg->sslmode[0] != '\0' && !check_sslmode(pg->sslmode, err))
+		return false;
 	if (pg->ssh_config != NULL)
 		return err_set(err, ERR_UNIMPLEMENTED,
 		    "postgres_config.ssh_config is not available in this version of peerd");

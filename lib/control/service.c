@@ -28,19 +28,21 @@ rpc_method_find(const char *name)
 static void
 rpc_free(struct rpc_call *call)
 {
-	if (call->completed != NULL)
-		*call->completed = true;
 	protobuf_c_message_free_unpacked(call->request, NULL);
 	arena_free(&call->arena);
 	free(call);
 }
 
+/* Inside rpc_begin() the call outlives its end, so that a method may still look at its request. */
 static void
 rpc_complete(struct rpc_call *call, const struct rpc_outcome *outcome)
 {
 	if (call->done != NULL)
 		call->done(call->done_arg, outcome);
-	rpc_free(call);
+	if (call->completed != NULL)
+		*call->completed = true;
+	else
+		rpc_free(call);
 }
 
 void
@@ -97,10 +99,11 @@ rpc_begin(struct service *svc, unsigned method, ProtobufCMessage *request, const
 	else
 		rpc_failf(call, ERR_TRANSIENT, "peerd is %s",
 		    svc->stopping ? "stopping" : "still starting");
-	if (completed)
-		return NULL;
 	call->completed = NULL;
-	return call;
+	if (!completed)
+		return call;
+	rpc_free(call);
+	return NULL;
 }
 
 void

@@ -80,7 +80,7 @@ int	rpc_method_find(const char *name);
 
 /* ---- inside calls */
 
-/* Complete; the call is gone afterwards. Both fit where a generated closure is asked for. */
+/* Complete; look at the call no more. rpc_reply() fits where a generated closure is asked for. */
 void	rpc_reply(const ProtobufCMessage *response, void *call);
 void	rpc_fail(struct rpc_call *call, const struct err *err);
 void	rpc_failf(struct rpc_call *call, int err_code, const char *fmt, ...)

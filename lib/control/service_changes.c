@@ -36,41 +36,20 @@ call_change(const struct rpc_call *call)
 	return (const PeerdbRoute__FlowStateChangeRequest *)call->request;
 }
 
-static const char *
-change_hint(mirror_state_t state)
-{
-	switch (state) {
-	case S(FAILED):
-		return "a failed mirror can be resumed or terminated";
-	case S(COMPLETED):
-		return "a completed mirror can only be terminated";
-	case S(TERMINATING):
-	case S(TERMINATED):
-		return "it is being dropped";
-	default:
-		return "";
-	}
-}
-
 static void
 change_on_done(void *arg, const struct err *err)
 {
 	PeerdbRoute__FlowStateChangeResponse msg = PEERDB_ROUTE__FLOW_STATE_CHANGE_RESPONSE__INIT;
 	struct rpc_call *call = arg;
 	struct mirror *m = mirror_find(call->svc, call_change(call)->flow_job_name);
-	struct err why;
 
 	if (err == NULL) {
 		rpc_reply(&msg.base, call);
 		return;
 	}
-	why = *err;
-	if (m != NULL) {
+	if (m != NULL)
 		call->mirror_state = (int)m->state;
-		if (why.code == ERR_INVALID)
-			err_hint(&why, "%s", change_hint(m->state));
-	}
-	rpc_fail(call, &why);
+	rpc_fail(call, err);
 }
 
 static bool

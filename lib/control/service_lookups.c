@@ -44,15 +44,12 @@ lookup(ProtobufCService *service, const ProtobufCMessage *input, ProtobufCClosur
 	const ProtobufCFieldDescriptor *f = pbfield_find(input->descriptor, "peer_name");
 	const char *name = *(char **)pbfield_at(input, f, 0);
 	struct peer *p = peer_for_call(call, name);
-	struct probe_request req = {
-		.method = service->descriptor->methods[call->method].name,
-		.request = input,
-		.timeout_ms = PROBE_PEER_MS,
-	};
+	struct probe_request req = { .request = input, .timeout_ms = PROBE_PEER_MS };
 
 	(void)closure;
 	if (p == NULL)
 		return;
+	req.method = service->descriptor->methods[call->method].name;
 	req.peer = p->config;
 	req.slots = lookup_slots(call, name, &req.nslots);
 	probe_run(call->svc, &req, lookup_on_probed, call);

@@ -88,8 +88,9 @@ peer_fail_validation(struct rpc_call *call, const char *name, const struct err *
 		rpc_fail(call, why);
 		return;
 	}
-	err_set(&err, theirs ? ERR_CONFIG : why->code, "failed to validate peer %s: %s", name,
-	    why->msg);
+	err_set(&err, theirs ? ERR_CONFIG : why->code, "%s", why->msg);
+	if (!str_starts(why->msg, "failed to validate peer"))
+		err_set(&err, err.code, "failed to validate peer %s: %s", name, why->msg);
 	err_hint(&err, "%s", why->hint);
 	err_reason(&err, why->reason[0] != '\0' ? why->reason : "SOURCE_VALIDATION_FAILED");
 	str_copy(err.subjects, sizeof(err.subjects), why->subjects);
