@@ -1,6 +1,10 @@
 #include "lib/control/http_routes.h"
 
+#include <limits.h>
+
 #include "lib/base/str.h"
+
+#define ROUTE_PATH_MAX 128
 
 const struct http_route http_routes[] = {
 	{ "ValidatePeer", "POST", "/peers/validate" },
@@ -136,20 +140,40 @@ http_route_match(const char *method, const char *path, struct http_match *match_
 	*match_r = m;
 }
 
+/* How unlike: a parameter may be anything, even left out, so only what stands before it counts. */
+static unsigned
+route_distance(const char *pattern, const char *path)
+{
+	char wanted[ROUTE_PATH_MAX], got[ROUTE_PATH_MAX];
+	char *param, *end = got;
+
+	if (!str_copy(got, sizeof(got), path) || !str_copy(wanted, sizeof(wanted), pattern))
+		return UINT_MAX;
+	param = strstr(wanted, "/{");
+	if (param == NULL)
+		return str_distance(wanted, got);
+	*param = '\0';
+	for (const char *p = wanted; *p != '\0'; p++)
+		if (*p == '/' && *end != '\0')
+			end += 1 + strcspn(end + 1, "/");
+	*end = '\0';
+	return str_distance(wanted, got);
+}
+
 const char *
 http_route_nearest(const char *path)
 {
 	const char *below = below_prefix(path), *nearest = NULL;
-	unsigned best = 0, distance;
+	unsigned best = UINT_MAX, distance;
 
 	if (below == NULL)
 		below = path;
 	for (size_t i = 0; i < http_routes_count; i++) {
-		distance = str_distance(below, http_routes[i].path);
-		if (nearest == NULL || distance < best) {
+		distance = route_distance(http_routes[i].path, below);
+		if (distance < best) {
 			nearest = http_routes[i].path;
 			best = distance;
 		}
 	}
-	return best <= strlen(nearest) / 3 ? nearest : NULL;
+	return nearest != NULL && best <= strlen(nearest) / 3 ? nearest : NULL;
 }

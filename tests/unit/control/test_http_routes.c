@@ -88,6 +88,10 @@ static const struct {
 	{ "/api/v1/peer/list", "/peers/list" },
 	{ "/peers/list", "/peers/list" },
 	{ "/v1/flows/cdc/creat", "/flows/cdc/create" },
+	{ "/v1/peers/info/", "/peers/info/{peer_name}" },
+	{ "/v1/peers/type", "/peers/type/{peer_name}" },
+	{ "/v1/peer/info/some_long_name", "/peers/info/{peer_name}" },
+	{ "/v1/mirrors/totalrows_synced/m/x", "/mirrors/total_rows_synced/{flow_job_name}" },
 	{ "/", NULL },
 	{ "/index.html", NULL },
 };
