@@ -13,6 +13,9 @@
 #include "lib/control/metrics.h"
 #include "lib/control/service.h"
 
+/* Guessers at many addresses shall not fill the port by being made to wait. */
+#define HELD_MAX 64
+
 /* ---- refusals that wait, so that guessing passwords is slow */
 
 static void
@@ -20,6 +23,7 @@ pending_free(struct http_pending *p)
 {
 	if (p->delay != NULL) {
 		DL_DELETE(p->rest->held, p);
+		p->rest->nheld--;
 		event_free(p->delay);
 	}
 	free(p->refusal);
@@ -51,6 +55,7 @@ hold(struct http_rest *rest, struct http_request *req, const struct err *err, in
 	*p->refusal = *err;
 	p->delay = evtimer_new(rest->base, on_delay_over, p);
 	DL_APPEND(rest->held, p);
+	rest->nheld++;
 	evtimer_add(p->delay, &tv);
 	req->user = p;
 }
@@ -76,7 +81,7 @@ refuse_credentials(
 	err_hint(&err, "send HTTP Basic authentication with any user name, "
 		       "or \"Authorization: Bearer\" and the password");
 	http_reply_header(req, "WWW-Authenticate", "Basic realm=\"peerd\", charset=\"UTF-8\"");
-	if (delay_ms > 0)
+	if (delay_ms > 0 && rest->nheld < HELD_MAX)
 		hold(rest, req, &err, delay_ms);
 	else
 		http_reply_error(req, 0, &err, NULL);

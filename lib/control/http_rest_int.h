@@ -27,6 +27,7 @@ struct http_rest {
 	struct http_server *server;
 	bool open_metrics;
 	struct http_pending *held; /* refusals waiting for their time */
+	unsigned nheld;
 };
 
 /* A request that waits; req->user of it. */
