@@ -14,6 +14,8 @@
  * cannot go on, the phase is left as it is until the socket is ready.
  */
 
+#define FLUSH_EVERY	32
+
 enum step {
 	STEP_AGAIN,	/* progress was made, look again */
 	STEP_WAIT,	/* for the socket */
@@ -205,6 +207,12 @@ step_pipeline(struct pg_sink *s)
 		return connection_lost(s);
 	if (done)
 		s->task++;
+	/* the server keeps results to itself until told, and the place for them is limited */
+	if (++s->unflushed >= FLUSH_EVERY) {
+		s->unflushed = 0;
+		if (PQsendFlushRequest(s->pq) != 1)
+			return connection_lost(s);
+	}
 	return PQflush(s->pq) == 1 ? STEP_WAIT : STEP_AGAIN;
 }
 

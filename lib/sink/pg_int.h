@@ -130,6 +130,7 @@ struct pg_sink {
 	uint32_t task;
 	struct in_flight flight[IN_FLIGHT_MAX];
 	uint32_t flight_head, flight_n;
+	uint32_t unflushed;		/* statements since results were last asked for */
 	bool got_result;		/* of the statement at flight_head */
 
 	/* parameters of the statement being sent */
