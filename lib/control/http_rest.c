@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <event2/event.h>
+#include <event2/util.h>
 #include <utlist.h>
 
 #include "lib/base/arena.h"
@@ -58,6 +59,31 @@ hold(struct http_rest *rest, struct http_request *req, const struct err *err, in
 	rest->nheld++;
 	evtimer_add(p->delay, &tv);
 	req->user = p;
+}
+
+/* ---- what an answer is found again by */
+
+#define REQUEST_ID_HEADER "x-peerdb-request-id"
+#define REQUEST_ID_MAX	  64
+
+/* The client's own, when it may stand in a header and a log; else a new one. */
+static void
+add_request_id(struct http_request *req)
+{
+	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
+	const char *given = http_request_header(req, REQUEST_ID_HEADER);
+	unsigned char random[8] = { 0 };
+	uint64_t id;
+
+	if (given != NULL && given[0] != '\0' && strlen(given) <= REQUEST_ID_MAX &&
+	    given[strspn(given, allowed)] == '\0') {
+		http_reply_header(req, REQUEST_ID_HEADER, "%s", given);
+		return;
+	}
+	evutil_secure_rng_get_bytes(random, sizeof(random));
+	memcpy(&id, random, sizeof(id));
+	http_reply_header(req, REQUEST_ID_HEADER, "%016llx", (unsigned long long)id);
 }
 
 /* ---- who may come in */
@@ -190,6 +216,7 @@ on_admit(void *arg, struct http_request *req)
 	struct http_rest *rest = arg;
 	struct http_match match;
 
+	add_request_id(req);
 	if (page != NULL)
 		return admit_page(rest, page, req);
 	if (!check_credentials(rest, req) || !check_origin(rest, req))
@@ -226,9 +253,12 @@ on_gone(void *arg, struct http_request *req)
 	pending_free(p);
 }
 
+/* Before admit, when the head could not be read, or after it, when the body could not. */
 static void
 on_refuse(void *arg, struct http_request *req, int status, const struct err *err)
 {
+	if (req->method[0] == '\0')
+		add_request_id(req);
 	http_reply_error(req, status, err, NULL);
 }
 

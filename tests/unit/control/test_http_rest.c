@@ -263,6 +263,32 @@ END_TEST
 
 /* ---- outcomes */
 
+static const struct {
+	const char *given;
+	bool kept;
+} request_ids[] = {
+	{ "abc-1.2_Z", true },
+	{ "", false },
+	{ "a b", false },
+	{ "<script>", false },
+};
+
+START_TEST(answer_carries_the_request_id)
+{
+	struct client c;
+	char line[128];
+
+	snprintf(line, sizeof(line), "x-peerdb-request-id: %s\r\n", request_ids[_i].given);
+	ck_assert_int_eq(call(&c, "GET", "/v1/peers/list", line, NULL), 200);
+	ck_assert_int_eq(reply_has(&c, line), request_ids[_i].kept);
+	ck_assert(reply_has(&c, "\r\nx-peerdb-request-id: "));
+	client_close(&c);
+	ck_assert_int_eq(ask(&c, "nonsense\r\n\r\n"), 400);
+	ck_assert(reply_has(&c, "\r\nx-peerdb-request-id: "));
+	client_close(&c);
+}
+END_TEST
+
 START_TEST(response_message_with_its_defaults)
 {
 	struct client c;
@@ -384,6 +410,7 @@ rest_suite(void)
 	tcase_add_loop_test(tc, bad_request_is_refused_with_words, 0, COUNT(bad));
 	tcase_add_test(tc, compressed_body_is_refused);
 	tcase_add_test(tc, secrets_do_not_come_back);
+	tcase_add_loop_test(tc, answer_carries_the_request_id, 0, COUNT(request_ids));
 	tcase_add_test(tc, response_message_with_its_defaults);
 	tcase_add_test(tc, response_comes_later);
 	tcase_add_loop_test(tc, every_error_has_its_status, ERR_TRANSIENT, ERR_COUNT);
