@@ -123,7 +123,8 @@ find_relation(struct load *l, struct err *err)
  * hand-given oids, below 10000, mean the same on every server) and have both
  * functions. Arrays carry their element's oid, so an array must be Postgres'
  * own too; enums and ranges carry none, so a user's are fine. Composites carry
- * oids. reg* types are oids of the server's own objects.
+ * oids. reg* types are oids of the server's own objects. The input functions of
+ * int2vector and oidvector refuse the binary form of an empty one.
  */
 static const char columns_query[] =
     "WITH RECURSIVE walk(root, oid) AS ("
@@ -136,7 +137,7 @@ static const char columns_query[] =
     "), verdict(root, safe) AS ("
     " SELECT w.root, bool_and(CASE t.typtype"
     "  WHEN 'b' THEN t.oid < 10000 AND t.typsend <> 0 AND t.typreceive <> 0"
-    "   AND t.typname !~ '^(reg|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_)'"
+    "   AND t.typname !~ '^(reg|(int2|oid)vector$|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_)'"
     "  WHEN 'm' THEN t.oid < 10000"
     "  ELSE t.typtype IN ('e', 'd', 'r') END)"
     " FROM walk w JOIN pg_type t ON t.oid = w.oid GROUP BY w.root) "
