@@ -106,8 +106,8 @@ child_on_close(void *arg, const struct err *why)
 	}
 	if (why->code != ERR_NONE)
 		child_kill(c, why->code, why->msg);
-	else
-		child_stop(c, STUCK_MS);
+	else if (!c->end.stopping)
+		timer_set(c->ladder, STUCK_MS);
 	ipc_free(&c->ch);
 }
 
@@ -156,6 +156,7 @@ child_kill(struct child *c, enum err_code code, const char *words)
 	c->end.killed = true;
 	event_del(c->deadline);
 	child_signal(c, SIGKILL);
+	ipc_free(&c->ch);	/* what it still says does not count */
 }
 
 static void
@@ -293,13 +294,16 @@ void
 supervisor_free(struct supervisor **supp)
 {
 	struct supervisor *sup = *supp;
+	struct child *c;
 
 	*supp = NULL;
 	if (sup == NULL)
 		return;
-	while (!TAILQ_EMPTY(&sup->children)) {
-		child_signal(TAILQ_FIRST(&sup->children), SIGKILL);
-		child_free(TAILQ_FIRST(&sup->children));
+	while ((c = TAILQ_FIRST(&sup->children)) != NULL) {
+		child_signal(c, SIGKILL);
+		if (!c->reaped)
+			waitpid(c->pid, NULL, 0);
+		child_free(c);
 	}
 	event_free(sup->sigchld);
 	free(sup);

@@ -51,7 +51,7 @@ struct child_owner {
 /* worker_path must stay. Takes over SIGCHLD. */
 struct supervisor *supervisor_new(struct event_base *base, const char *worker_path);
 
-/* Kills what is left, without waiting for it. */
+/* Kills and reaps what is left. */
 void	supervisor_free(struct supervisor **sup);
 
 /* on_none: when no child is left, maybe at once; called each time it comes to that. */
