@@ -3,16 +3,22 @@
 #include "lib/conn/pgslot.h"
 #include "workers/cdc_int.h"
 
-/* Messages taken in one turn of the loop, in bytes, before others get their turn. */
-#define TURN_BYTES	(256 * KIB)
+/*
+ * Catching up, the stream is read in gulps: what the socket holds when it is
+ * looked at, no more, and then a pause. The walsender finds its socket full,
+ * sends in large pieces, and spends half the CPU. A gulp of LAZY_BYTES says
+ * that there is a backlog; a smaller one is read without any pause.
+ */
+#define LAZY_BYTES	(8 * KIB)
+#define LAZY_US		1000
 
 /*
- * Catching up, the stream is read in gulps: the walsender then finds its
- * socket full, batches its writes, and spends half the CPU. A turn that found
- * this much waits before the next.
+ * While there is a backlog a batch is worth filling: from a thousand rows on
+ * the destination takes them several times cheaper. It is not held back for
+ * longer than GATHER_US.
  */
-#define LAZY_BYTES	(16 * KIB)
-#define LAZY_US		300
+#define GATHER_CHANGES	10000
+#define GATHER_US	(50 * USEC_PER_MSEC)
 
 /* How long a stop waits for the end of the transaction that is arriving. */
 #define STOP_TX_US	(3 * USEC_PER_SEC)
@@ -37,6 +43,23 @@ submit(struct cdc *c)
 	sink_submit(c->sink, b);
 }
 
+static bool
+worth_waiting(const struct cdc *c)
+{
+	return c->catching_up && !c->stopping && c->fill->nchanges < GATHER_CHANGES &&
+	    clock_wall_us() - c->fill->opened_us < GATHER_US;
+}
+
+static bool
+is_due(const struct cdc *c)
+{
+	if (batch_empty(c->fill))
+		return false;
+	if (c->held.n > 0 || batch_full(c->fill, c->max_changes))
+		return true;
+	return batch_at_commit(c->fill) && !worth_waiting(c);
+}
+
 /* The sink is idle: is there something for it? */
 static void
 submit_if_due(struct cdc *c)
@@ -45,8 +68,7 @@ submit_if_due(struct cdc *c)
 
 	if (c->spare == NULL)
 		return;
-	if (!batch_empty(c->fill) && (batch_at_commit(c->fill) || c->held.n > 0 ||
-		batch_full(c->fill, c->max_changes))) {
+	if (is_due(c)) {
 		submit(c);
 		return;
 	}
@@ -132,28 +154,27 @@ on_keepalive(struct cdc *c, const struct pgrepl_msg *m)
 		cdc_fail(c, &err);
 }
 
-/* Take what is there. Returns false when there is nothing more. */
+/* Take the messages that libpq holds complete. Returns false when reading is blocked. */
 static bool
-take_messages(struct cdc *c, struct err *err)
+take_messages(struct cdc *c)
 {
+	struct err err = ERR_INIT;
 	struct pgrepl_msg m;
-	bool any = false;
 
 	while (!c->blocked) {
-		switch (pgrepl_next(c->repl, &m, err)) {
+		switch (pgrepl_next(c->repl, &m, &err)) {
 		case PGREPL_NONE:
-			return any;
+			return true;
 		case PGREPL_ERROR:
-			cdc_fail(c, err);
+			cdc_fail(c, &err);
 		case PGREPL_KEEPALIVE:
 			on_keepalive(c, &m);
 			break;
 		case PGREPL_DATA:
-			if (!cdc_message(c, m.bytes, err))
-				cdc_fail(c, err);
+			if (!cdc_message(c, m.bytes, &err))
+				cdc_fail(c, &err);
 			break;
 		}
-		any = true;
 		if (c->held.n > 0 || batch_full(c->fill, c->max_changes)) {
 			submit_if_due(c);
 			update_blocked(c);
@@ -162,30 +183,38 @@ take_messages(struct cdc *c, struct err *err)
 	return false;
 }
 
+/* One gulp: what the socket holds now. Returns its size in bytes. */
+static size_t
+take_gulp(struct cdc *c)
+{
+	struct err err = ERR_INIT;
+	size_t gulp = pgrepl_waiting(c->repl), before;
+	uint64_t start = pgrepl_bytes(c->repl);
+
+	if (!take_messages(c))
+		return gulp;
+	do {
+		before = pgrepl_waiting(c->repl);
+		if (!pgrepl_read(c->repl, &err))
+			cdc_fail(c, &err);
+	} while (take_messages(c) && before > 0 && pgrepl_bytes(c->repl) - start < gulp);
+	return gulp;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval lazily = { .tv_usec = LAZY_US };
 	struct cdc *c = arg;
-	uint64_t before = pgrepl_bytes(c->repl), taken;
-	struct err err = ERR_INIT;
-	bool more = true;
 
 	if (c->stopping && !c->in_tx)
 		return;
-	while (more && pgrepl_bytes(c->repl) - before < TURN_BYTES) {
-		more = take_messages(c, &err);
-		if (!c->blocked && !pgrepl_read(c->repl, &err))
-			cdc_fail(c, &err);
-		if (!more && !c->blocked)
-			more = take_messages(c, &err);
-	}
+	c->catching_up = take_gulp(c) >= LAZY_BYTES;
 	submit_if_due(c);
 	update_blocked(c);
-	taken = pgrepl_bytes(c->repl) - before;
 	if (c->blocked) {
 		event_del(c->readable);
-	} else if (taken >= LAZY_BYTES) {
+	} else if (c->catching_up) {
 		event_del(c->readable);
 		event_add(c->lazy, &lazily);
 	}

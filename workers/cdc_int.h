@@ -47,6 +47,7 @@ struct cdc {
 	struct batch *fill;		/* being filled */
 	struct batch *spare;		/* empty, or NULL while the sink has it */
 	uint32_t max_changes;
+	bool catching_up;		/* the last gulp was large: there is a backlog */
 	bool blocked;			/* fill is full and the sink busy: not reading */
 	bool stopping;
 	usec_t stop_deadline;

@@ -1,5 +1,7 @@
 #include "lib/conn/pgrepl.h"
 
+#include <sys/ioctl.h>
+
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
@@ -148,6 +150,14 @@ pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *err)
 	if (PQputCopyData(pq, (const char *)msg, sizeof(msg)) != 1 || PQflush(pq) < 0)
 		return pgconn_error(pq, NULL, err);
 	return true;
+}
+
+size_t
+pgrepl_waiting(const struct pgrepl *r)
+{
+	int n = 0;
+
+	return ioctl(pgrepl_fd(r), FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
 uint64_t

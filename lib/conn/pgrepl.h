@@ -53,6 +53,9 @@ enum pgrepl_event pgrepl_next(struct pgrepl *r, struct pgrepl_msg *msg_r, struct
 /* received: everything before it is here. flushed: the slot may forget everything before it. */
 bool	pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *err);
 
+/* Bytes that the socket holds and pgrepl_read() would take (of TLS: with its overhead). */
+size_t	pgrepl_waiting(const struct pgrepl *r);
+
 /* Bytes of messages handed out so far: how busy the stream is. */
 uint64_t pgrepl_bytes(const struct pgrepl *r);
 

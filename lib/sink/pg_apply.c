@@ -18,7 +18,8 @@
 
 enum step {
 	STEP_AGAIN,	/* progress was made, look again */
-	STEP_WAIT,	/* for the socket */
+	STEP_WAIT,	/* for the server to say something */
+	STEP_FULL,	/* the socket takes no more for now: wait until it does, or the server speaks */
 	STEP_DONE,	/* the batch is applied, or the sink has failed */
 };
 
@@ -213,7 +214,7 @@ step_pipeline(struct pg_sink *s)
 		if (PQsendFlushRequest(s->pq) != 1)
 			return connection_lost(s);
 	}
-	return PQflush(s->pq) == 1 ? STEP_WAIT : STEP_AGAIN;
+	return PQflush(s->pq) == 1 ? STEP_FULL : STEP_AGAIN;
 }
 
 static enum step
@@ -317,7 +318,7 @@ step_copy_data(struct pg_sink *s)
 	int rc = PQflush(s->pq);
 
 	if (rc != 0)
-		return rc > 0 ? STEP_WAIT : connection_lost(s);
+		return rc > 0 ? STEP_FULL : connection_lost(s);
 	if (task->at == task->set.n && s->scratch.n == 0) {
 		if (PQputCopyEnd(s->pq, NULL) != 1)
 			return connection_lost(s);
@@ -329,7 +330,7 @@ step_copy_data(struct pg_sink *s)
 	if (rc < 0)
 		return connection_lost(s);
 	if (rc == 0)
-		return STEP_WAIT;
+		return STEP_FULL;
 	buf_reset(&s->scratch);
 	return STEP_AGAIN;
 }
@@ -450,7 +451,7 @@ run(struct pg_sink *s)
 	do
 		st = step(s);
 	while (st == STEP_AGAIN);
-	if (st == STEP_WAIT && PQflush(s->pq) == 1)
+	if (st == STEP_FULL || (st == STEP_WAIT && PQflush(s->pq) == 1))
 		event_add(s->writable, NULL);
 }
 
