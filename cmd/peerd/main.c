@@ -22,8 +22,8 @@
 #include "lib/control/service.h"
 #include "lib/control/tls.h"
 
-#define EXIT_USAGE	2
-#define STOP_SECONDS	25	/* the ladder of a worker is shorter */
+#define EXIT_USAGE   2
+#define STOP_SECONDS 25 /* the ladder of a worker is shorter */
 
 struct daemon {
 	struct options options;
@@ -39,7 +39,7 @@ struct daemon {
 	struct http_rest *rest;
 	char *socket_path;
 	bool stopping;
-	unsigned waiting_for;		/* parts that have not stopped yet */
+	unsigned waiting_for; /* parts that have not stopped yet */
 	int exit_code;
 };
 

@@ -11,18 +11,20 @@
 #include "lib/base/str.h"
 #include "lib/control/listen.h"
 
-#define LINE_MAX_BYTES	4096
+#define LINE_MAX_BYTES 4096
 
 struct option_row {
 	const char *name;
-	const char *arg;	/* what stands for the value in the help; NULL: a switch */
-	size_t offset;		/* of the char * in struct options */
+	const char *arg; /* what stands for the value in the help; NULL: a switch */
+	size_t offset;	 /* of the char * in struct options */
 	const char *fallback;
 	const char *help;
 };
 
-#define ROW(name, arg, member, fallback, help) \
-	{ name, arg, offsetof(struct options, member), fallback, help }
+#define ROW(name, arg, member, fallback, help)                              \
+	{                                                                   \
+		name, arg, offsetof(struct options, member), fallback, help \
+	}
 
 /* In the file all but the first. */
 static const struct option_row rows[] = {
@@ -33,12 +35,13 @@ static const struct option_row rows[] = {
 	ROW("password-file", "FILE", password_file, NULL,
 	    "the password, in the first line; else PEERD_PASSWORD"),
 	ROW("worker-path", "FILE", worker_path, NULL, "peerd-worker; default: beside peerd"),
-	ROW("tls-certificate", "FILE", tls_certificate, NULL, "PEM; with tls-key, listeners speak TLS"),
+	ROW("tls-certificate", "FILE", tls_certificate, NULL,
+	    "PEM; with tls-key, listeners speak TLS"),
 	ROW("tls-key", "FILE", tls_key, NULL, "PEM, its private key"),
 	ROW("open-metrics", "yes|no", open_metrics, "no", "/metrics without a password"),
 };
 
-#define NROWS	(sizeof(rows) / sizeof(rows[0]))
+#define NROWS (sizeof(rows) / sizeof(rows[0]))
 
 static char **
 option_at(struct options *o, const struct option_row *row)
@@ -75,8 +78,8 @@ refuse_name(const char *name, struct err *err)
 	const char *nearest = row_nearest(name);
 
 	err_set(err, ERR_INVALID, "unknown option \"%s\"", name);
-	return nearest != NULL ? err_hint(err, "did you mean \"%s\"?", nearest) :
-				 err_hint(err, "--help lists them");
+	return nearest != NULL ? err_hint(err, "did you mean \"%s\"?", nearest)
+			       : err_hint(err, "--help lists them");
 }
 
 static void
@@ -132,7 +135,8 @@ read_file(struct options *o, const char *path, struct err *err)
 	bool ok = true;
 
 	if (f == NULL)
-		return err_set(err, ERR_INVALID, "could not read \"%s\": %s", path, strerror(errno));
+		return err_set(
+		    err, ERR_INVALID, "could not read \"%s\": %s", path, strerror(errno));
 	while (ok && fgets(line, sizeof(line), f) != NULL) {
 		n++;
 		if (strchr(line, '\n') == NULL && !feof(f))
@@ -303,7 +307,8 @@ options_read(int argc, char **argv, struct options *o_r, struct err *err)
 	if (!read_command_line(o_r, argc, argv, err))
 		return false;
 	fill_defaults(o_r);
-	return o_r->password_file == NULL || o_r->help || o_r->version || read_password_file(o_r, err);
+	return o_r->password_file == NULL || o_r->help || o_r->version ||
+	       read_password_file(o_r, err);
 }
 
 void

@@ -23,23 +23,23 @@ struct options {
 	char *worker_path;
 	char *tls_certificate;
 	char *tls_key;
-	char *open_metrics;	/* "yes" or "no" */
-	char *config;		/* the file read */
-	char *password;		/* NULL: none; a secret */
-	char *catalog_key;	/* NULL: kept in the state directory; a secret */
+	char *open_metrics; /* "yes" or "no" */
+	char *config;	    /* the file read */
+	char *password;	    /* NULL: none; a secret */
+	char *catalog_key;  /* NULL: kept in the state directory; a secret */
 	bool check_only;
 	bool version;
 	bool help;
 };
 
-bool	options_read(int argc, char **argv, struct options *o_r, struct err *err);
-void	options_free(struct options *o);
+bool options_read(int argc, char **argv, struct options *o_r, struct err *err);
+void options_free(struct options *o);
 
 /* As a configuration file, without secrets. */
-void	options_print(const struct options *o);
-void	options_help(void);
+void options_print(const struct options *o);
+void options_help(void);
 
 /* HTTP without a password is for this machine alone, and so on. */
-bool	options_check(const struct options *o, struct err *err);
+bool options_check(const struct options *o, struct err *err);
 
 #endif

@@ -50,13 +50,13 @@ typedef void mirror_changed_fn(void *arg, const struct err *err);
 struct mirror_change {
 	STAILQ_ENTRY(mirror_change) entry;
 	enum mirror_event event;
-	enum catalog_wanted wanted;	/* 0: as it is */
+	enum catalog_wanted wanted; /* 0: as it is */
 	bool drop_stats;
 	bool skip_destination_drop;
-	struct err why;			/* to show beside the state, or none */
-	mirror_changed_fn *done;	/* NULL: nobody waits */
+	struct err why;		 /* to show beside the state, or none */
+	mirror_changed_fn *done; /* NULL: nobody waits */
 	void *arg;
-	struct mirror_step step;	/* while it is being stored */
+	struct mirror_step step; /* while it is being stored */
 };
 
 struct mirror {
@@ -66,7 +66,7 @@ struct mirror {
 	int64_t id;
 	char *name;
 	PeerdbFlow__FlowConnectionConfigs *config;
-	PeerdWorker__SetupDone *tables;	/* NULL before SETUP is done */
+	PeerdWorker__SetupDone *tables; /* NULL before SETUP is done */
 	usec_t created_us;
 
 	enum catalog_wanted wanted;
@@ -74,22 +74,22 @@ struct mirror {
 	mirror_state_t phase;
 	bool drop_stats;
 	bool skip_destination_drop;
-	struct err error;		/* shown beside the state */
+	struct err error; /* shown beside the state */
 	STAILQ_HEAD(, mirror_change) changes;
-	bool storing;			/* the first of them is with the catalog */
+	bool storing; /* the first of them is with the catalog */
 	struct event *store_again;
 
-	struct child *child;		/* the worker, or NULL */
+	struct child *child; /* the worker, or NULL */
 	uint64_t generation;
-	bool starting;			/* its generation is with the catalog */
+	bool starting; /* its generation is with the catalog */
 	bool asked_to_stop;
-	bool dropped;			/* it said so */
-	bool in_trouble;		/* it said so, and not that it is over */
-	struct err failed;		/* what it said, or none */
+	bool dropped;	   /* it said so */
+	bool in_trouble;   /* it said so, and not that it is over */
+	struct err failed; /* what it said, or none */
 	struct backoff backoff;
-	unsigned attempts;		/* bounded ones, at this checkpoint */
+	unsigned attempts; /* bounded ones, at this checkpoint */
 	struct event *retry;
-	struct event *proof;		/* a minute up */
+	struct event *proof; /* a minute up */
 	uint64_t starts;
 
 	struct mirror_load *load;
@@ -99,11 +99,11 @@ struct mirror {
 	uint64_t next_batch_id;
 	uint64_t batches;
 	int64_t rows_synced;
-	struct mirror_counts *counts;	/* by table, since peerd started */
+	struct mirror_counts *counts; /* by table, since peerd started */
 	lsn_t source_lsn;
 	lsn_t received_lsn;
 	lsn_t confirmed_lsn;
-	int64_t lag_bytes;		/* -1: unknown */
+	int64_t lag_bytes; /* -1: unknown */
 	int64_t lag_us;
 	double rows_per_second;
 	int64_t worker_rss;
@@ -114,42 +114,42 @@ struct mirror {
 
 /* From a row of the catalog; NULL with err when it does not unpack. */
 struct mirror *mirror_new(struct service *svc, const struct catalog_mirror *row, struct err *err);
-void	mirror_free(struct mirror **m);
+void mirror_free(struct mirror **m);
 /* Read from the catalog how far the snapshot and the stream have come. */
-void	mirror_recall(struct mirror *m);
+void mirror_recall(struct mirror *m);
 
-int64_t	mirror_rows_loaded(const struct mirror *m);
+int64_t mirror_rows_loaded(const struct mirror *m);
 struct mirror_load *mirror_load_find(struct mirror *m, const char *source);
-void	mirror_load_reset(struct mirror *m, const char *snapshot_id, size_t n);
+void mirror_load_reset(struct mirror *m, const char *snapshot_id, size_t n);
 
 /* ---- changes */
 
 /* change is copied. done: once; err: illegal in that state, or not stored. */
-void	mirror_change(struct mirror *m, const struct mirror_change *change);
-void	mirror_event(struct mirror *m, enum mirror_event event);
+void mirror_change(struct mirror *m, const struct mirror_change *change);
+void mirror_event(struct mirror *m, enum mirror_event event);
 
 /* Show, or with NULL no longer show, a trouble that leaves the state alone. */
-void	mirror_show_error(struct mirror *m, const struct err *why);
+void mirror_show_error(struct mirror *m, const struct err *why);
 
 /* A line for the people who read the mirror's log; to the catalog alone. */
-void	mirror_note(struct mirror *m, enum log_level level, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4)));
+void mirror_note(struct mirror *m, enum log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- what is done */
 
-void	mirror_act(struct mirror *m, enum mirror_action action);
+void mirror_act(struct mirror *m, enum mirror_action action);
 
 /* After peerd's start: go on from what the catalog says. */
-void	mirror_begin(struct mirror *m);
+void mirror_begin(struct mirror *m);
 
 /* Let the worker end and start again, as its peers have changed. */
-void	mirror_restart_worker(struct mirror *m);
+void mirror_restart_worker(struct mirror *m);
 
 /* peerd stops: ask the worker to end. */
-void	mirror_shut(struct mirror *m);
+void mirror_shut(struct mirror *m);
 
 /* The worker did something that only a healthy one does. */
-void	mirror_proved_healthy(struct mirror *m);
+void mirror_proved_healthy(struct mirror *m);
 
 /* ---- what the worker says */
 

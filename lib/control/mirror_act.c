@@ -9,15 +9,15 @@
 #include "lib/control/mirror.h"
 #include "lib/control/service_int.h"
 
-#define ATTEMPTS_MAX	5	/* of what trying again rarely mends, at one checkpoint */
-#define SLOW_RETRY_MS	60000	/* where somebody has to change a password or a grant */
-#define PROOF_MS	60000
+#define ATTEMPTS_MAX  5	    /* of what trying again rarely mends, at one checkpoint */
+#define SLOW_RETRY_MS 60000 /* where somebody has to change a password or a grant */
+#define PROOF_MS      60000
 
-#define DRAIN_MS	120000	/* to finish the batch, before SIGTERM */
-#define RESTART_MS	30000
-#define HALT_MS		10000
+#define DRAIN_MS   120000 /* to finish the batch, before SIGTERM */
+#define RESTART_MS 30000
+#define HALT_MS	   10000
 
-static void	mirror_start_worker(struct mirror *m);
+static void mirror_start_worker(struct mirror *m);
 
 static bool
 mirror_is(const struct mirror *m, mirror_state_t state)
@@ -77,10 +77,10 @@ static bool
 error_may_mend(const struct mirror *m, const struct err *err)
 {
 	bool loaded = mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING) ||
-	    mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT);
+		      mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT);
 
 	return loaded && err->code == ERR_CONFIG &&
-	    (str_starts(err->sqlstate, "28") || strcmp(err->sqlstate, "42501") == 0);
+	       (str_starts(err->sqlstate, "28") || strcmp(err->sqlstate, "42501") == 0);
 }
 
 static enum mirror_event
@@ -188,8 +188,8 @@ mirror_start_worker(struct mirror *m)
 	if (m->starting || !mirror_may_start(m))
 		return;
 	m->starting = true;
-	catalog_mirror_set_generation(m->svc->options.catalog, m->name, m->generation + 1,
-	    mirror_on_generation, m);
+	catalog_mirror_set_generation(
+	    m->svc->options.catalog, m->name, m->generation + 1, mirror_on_generation, m);
 }
 
 /* ---- stopping one */
@@ -299,8 +299,8 @@ mirror_on_forgotten(void *arg, const struct err *err)
 static void
 act_forget(struct mirror *m)
 {
-	catalog_mirror_delete(m->svc->options.catalog, m->name, m->drop_stats, mirror_on_forgotten,
-	    m);
+	catalog_mirror_delete(
+	    m->svc->options.catalog, m->name, m->drop_stats, mirror_on_forgotten, m);
 }
 
 void

@@ -16,16 +16,16 @@
 
 struct err;
 
-#define MIRROR_SLOT_PREFIX		"peerflow_slot_"
-#define MIRROR_PUBLICATION_PREFIX	"peerflow_pub_"
+#define MIRROR_SLOT_PREFIX	  "peerflow_slot_"
+#define MIRROR_PUBLICATION_PREFIX "peerflow_pub_"
 
-#define MIRROR_SLOT_MAX			128
+#define MIRROR_SLOT_MAX 128
 
 /* The given name, or the usual one. */
-void	mirror_slot_name(const PeerdbFlow__FlowConnectionConfigs *config, char to[MIRROR_SLOT_MAX]);
+void mirror_slot_name(const PeerdbFlow__FlowConnectionConfigs *config, char to[MIRROR_SLOT_MAX]);
 
 /* The mirror's name, with room for the slot's and publication's prefix. */
-bool	mirror_check_name(const char *name, struct err *err);
-bool	mirror_check(const PeerdbFlow__FlowConnectionConfigs *config, struct err *err);
+bool mirror_check_name(const char *name, struct err *err);
+bool mirror_check(const PeerdbFlow__FlowConnectionConfigs *config, struct err *err);
 
 #endif

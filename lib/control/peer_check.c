@@ -4,14 +4,14 @@
 #include "lib/base/limits.h"
 #include "lib/wire/pbutil.h"
 
-#define PORT_MAX	65535
+#define PORT_MAX 65535
 
 /* DBType, the member of Peer.config that goes with it, and its name in JSON */
 struct peer_kind {
 	int type;
 	int config_case;
 	const char *field;
-	bool served;		/* in this version */
+	bool served; /* in this version */
 };
 
 static const struct peer_kind peer_kinds[] = {
@@ -35,8 +35,8 @@ peer_kind_find(int type)
 const char *
 peer_type_name(int type)
 {
-	const ProtobufCEnumValue *v =
-	    protobuf_c_enum_descriptor_get_value(&peerdb_peers__dbtype__descriptor, type);
+	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
+	    &peerdb_peers__dbtype__descriptor, type);
 
 	return v != NULL ? v->name : "unknown type";
 }
@@ -66,8 +66,10 @@ peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err)
 	if (kind != NULL && kind->served)
 		return true;
 	if (kind != NULL) {
-		err_set(err, ERR_UNIMPLEMENTED, "peers of type %s are not available in this version "
-						"of peerd", peer_type_name((int)peer->type));
+		err_set(err, ERR_UNIMPLEMENTED,
+		    "peers of type %s are not available in this version "
+		    "of peerd",
+		    peer_type_name((int)peer->type));
 		return err_hint(err, "POSTGRES is");
 	}
 	err_set(err, ERR_UNIMPLEMENTED, "peers of type %s are not supported",

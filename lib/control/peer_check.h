@@ -16,13 +16,13 @@
 struct err;
 
 /* ^[a-z_][a-z0-9_]*$, at most IDENT_MAX bytes; what: "peer name" or the field's name. */
-bool	name_check(const char *name, const char *what, struct err *err);
+bool name_check(const char *name, const char *what, struct err *err);
 
-bool	peer_check(const PeerdbPeers__Peer *peer, struct err *err);
+bool peer_check(const PeerdbPeers__Peer *peer, struct err *err);
 
 /* The type has a destination (or source) side in this version. */
-bool	peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err);
+bool peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err);
 
-const char *peer_type_name(int type);	/* "POSTGRES"; "unknown type" for no known number */
+const char *peer_type_name(int type); /* "POSTGRES"; "unknown type" for no known number */
 
 #endif

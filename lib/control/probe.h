@@ -18,26 +18,26 @@
 struct err;
 struct service;
 
-#define PROBES_MAX		32
-#define PROBE_NOT_RUN		"PROBE_NOT_RUN"	/* err->reason: nobody was asked */
-#define PROBE_PEER_MS		20000
-#define PROBE_MIRROR_MS		60000
+#define PROBES_MAX	32
+#define PROBE_NOT_RUN	"PROBE_NOT_RUN" /* err->reason: nobody was asked */
+#define PROBE_PEER_MS	20000
+#define PROBE_MIRROR_MS 60000
 
 typedef void probe_done_fn(void *arg, const ProtobufCMessage *response, const struct err *err);
 
 /* All borrowed during the call. */
 struct probe_request {
-	const char *method;			/* rpc of FlowService; says the type of the response */
+	const char *method; /* rpc of FlowService; says the type of the response */
 	const ProtobufCMessage *request;
 	const PeerdbPeers__Peer *peer;
-	const PeerdbPeers__Peer *destination;	/* NULL: none */
+	const PeerdbPeers__Peer *destination; /* NULL: none */
 	char *const *slots;
 	size_t nslots;
 	int timeout_ms;
 };
 
-void	probe_run(struct service *svc, const struct probe_request *req, probe_done_fn *done,
-	    void *arg);
-void	probe_cancel_all(struct service *svc);
+void probe_run(
+    struct service *svc, const struct probe_request *req, probe_done_fn *done, void *arg);
+void probe_cancel_all(struct service *svc);
 
 #endif

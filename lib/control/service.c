@@ -9,7 +9,7 @@
 #include "lib/control/probe.h"
 #include "lib/wire/pbutil.h"
 
-#define CALL_ARENA_BYTES	4096
+#define CALL_ARENA_BYTES 4096
 
 /* ---- calls */
 
@@ -19,8 +19,8 @@ static const ProtobufCServiceDescriptor *const service_desc =
 int
 rpc_method_find(const char *name)
 {
-	const ProtobufCMethodDescriptor *m =
-	    protobuf_c_service_descriptor_get_method_by_name(service_desc, name);
+	const ProtobufCMethodDescriptor *m = protobuf_c_service_descriptor_get_method_by_name(
+	    service_desc, name);
 
 	return m != NULL ? (int)(m - service_desc->methods) : -1;
 }
@@ -94,8 +94,8 @@ rpc_begin(struct service *svc, unsigned method, ProtobufCMessage *request, const
 	call->completed = &completed;
 	str_copy(call->principal, sizeof(call->principal), principal);
 	if (service_is_ready(svc))
-		protobuf_c_service_invoke_internal(&svc->vtable.base, method, request, rpc_reply,
-		    call);
+		protobuf_c_service_invoke_internal(
+		    &svc->vtable.base, method, request, rpc_reply, call);
 	else
 		rpc_failf(call, ERR_TRANSIENT, "peerd is %s",
 		    svc->stopping ? "stopping" : "still starting");
@@ -219,7 +219,7 @@ service_started(struct service *svc, const struct err *err)
 	svc->started = err == NULL;
 	svc->start_done(svc->start_arg, err);
 	if (svc->started)
-		HASH_ITER(hh, svc->mirrors, m, next)
+		HASH_ITER (hh, svc->mirrors, m, next)
 			mirror_begin(m);
 }
 
@@ -250,12 +250,11 @@ service_on_mirrors(void *arg, const struct err *failed, const struct catalog_mir
 static bool
 service_take_peer(struct service *svc, const struct catalog_peer *row, struct err *err)
 {
-	PeerdbPeers__Peer *config =
-	    peerdb_peers__peer__unpack(NULL, row->config.n, row->config.p);
+	PeerdbPeers__Peer *config = peerdb_peers__peer__unpack(NULL, row->config.n, row->config.p);
 
 	if (config == NULL)
-		return err_set(err, ERR_DATA, "the catalog's row of peer \"%s\" is damaged",
-		    row->name);
+		return err_set(
+		    err, ERR_DATA, "the catalog's row of peer \"%s\" is damaged", row->name);
 	peer_put(svc, config);
 	return true;
 }
@@ -301,7 +300,7 @@ service_stop(struct service *svc, void (*done)(void *arg), void *arg)
 	svc->stop_done = done;
 	svc->stop_arg = arg;
 	probe_cancel_all(svc);
-	HASH_ITER(hh, svc->mirrors, m, next)
+	HASH_ITER (hh, svc->mirrors, m, next)
 		mirror_shut(m);
 	supervisor_on_none(svc->sup, service_on_no_children, svc);
 }
@@ -318,11 +317,11 @@ service_free(struct service **svcp)
 		return;
 	svc->stopping = true;
 	probe_cancel_all(svc);
-	HASH_ITER(hh, svc->mirrors, m, next_m) {
+	HASH_ITER (hh, svc->mirrors, m, next_m) {
 		HASH_DEL(svc->mirrors, m);
 		mirror_free(&m);
 	}
-	HASH_ITER(hh, svc->peers, p, next_p)
+	HASH_ITER (hh, svc->peers, p, next_p)
 		peer_remove(svc, p);
 	supervisor_free(&svc->sup);
 	event_free(svc->flush);
@@ -338,12 +337,12 @@ service_peer_count(const struct service *svc)
 }
 
 void
-service_each_mirror(struct service *svc, void (*fn)(const struct service_mirror *mirror, void *arg),
-    void *arg)
+service_each_mirror(
+    struct service *svc, void (*fn)(const struct service_mirror *mirror, void *arg), void *arg)
 {
 	struct mirror *m, *next;
 
-	HASH_ITER(hh, svc->mirrors, m, next) {
+	HASH_ITER (hh, svc->mirrors, m, next) {
 		struct service_mirror view = {
 			.name = m->name,
 			.source = m->config->source_name,
@@ -390,13 +389,13 @@ visit_table(void *arg, const struct catalog_counts *sums)
 }
 
 void
-service_each_table(struct service *svc, void (*fn)(const struct service_table *table, void *arg),
-    void *arg)
+service_each_table(
+    struct service *svc, void (*fn)(const struct service_table *table, void *arg), void *arg)
 {
 	struct table_visit v = { .fn = fn, .arg = arg };
 	struct mirror *m, *next;
 
-	HASH_ITER(hh, svc->mirrors, m, next) {
+	HASH_ITER (hh, svc->mirrors, m, next) {
 		v.mirror = m->name;
 		mirror_counts_each(m->counts, visit_table, &v);
 	}

@@ -42,26 +42,26 @@ struct service;
 
 /* What became of a call. Everything is borrowed until the completion returns. */
 struct rpc_outcome {
-	const ProtobufCMessage *response;	/* NULL when it failed */
-	const struct err *err;			/* NULL when it succeeded */
+	const ProtobufCMessage *response; /* NULL when it failed */
+	const struct err *err;		  /* NULL when it succeeded */
 	/* beside the error, -1 when it does not apply: */
-	int mirror_state;			/* enum FlowStatus: "currentFlowState" in the body */
-	const char *status_name;		/* "FAILED", "INVALID": "status" in the body; or NULL */
+	int mirror_state;	 /* enum FlowStatus: "currentFlowState" in the body */
+	const char *status_name; /* "FAILED", "INVALID": "status" in the body; or NULL */
 };
 
 typedef void rpc_done_fn(void *arg, const struct rpc_outcome *outcome);
 
 struct rpc_call {
 	struct service *svc;
-	unsigned method;			/* index in the service's descriptor */
-	ProtobufCMessage *request;		/* owned */
-	struct arena *arena;			/* request lifetime */
-	char principal[64];			/* who asks, for the log */
-	int mirror_state;			/* as in rpc_outcome; set before rpc_fail() */
+	unsigned method;	   /* index in the service's descriptor */
+	ProtobufCMessage *request; /* owned */
+	struct arena *arena;	   /* request lifetime */
+	char principal[64];	   /* who asks, for the log */
+	int mirror_state;	   /* as in rpc_outcome; set before rpc_fail() */
 	const char *status_name;
-	rpc_done_fn *done;			/* NULL: abandoned */
+	rpc_done_fn *done; /* NULL: abandoned */
 	void *done_arg;
-	bool *completed;			/* rpc_begin()'s own, while it runs */
+	bool *completed; /* rpc_begin()'s own, while it runs */
 };
 
 /*
@@ -73,65 +73,65 @@ struct rpc_call *rpc_begin(struct service *svc, unsigned method, ProtobufCMessag
     const char *principal, rpc_done_fn *done, void *arg);
 
 /* The client has gone. NULL is fine. */
-void	rpc_abandon(struct rpc_call **call);
+void rpc_abandon(struct rpc_call **call);
 
 /* -1 when FlowService has no such method. */
-int	rpc_method_find(const char *name);
+int rpc_method_find(const char *name);
 
 /* ---- inside calls */
 
 /* Complete; look at the call no more. rpc_reply() fits where a generated closure is asked for. */
-void	rpc_reply(const ProtobufCMessage *response, void *call);
-void	rpc_fail(struct rpc_call *call, const struct err *err);
-void	rpc_failf(struct rpc_call *call, int err_code, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4)));
+void rpc_reply(const ProtobufCMessage *response, void *call);
+void rpc_fail(struct rpc_call *call, const struct err *err);
+void rpc_failf(struct rpc_call *call, int err_code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- the service itself */
 
 struct service_options {
 	struct event_base *base;
 	struct catalog *catalog;
-	const char *worker_path;	/* peerd-worker */
-	const char *version;		/* what GetVersion answers */
+	const char *worker_path; /* peerd-worker */
+	const char *version;	 /* what GetVersion answers */
 };
 
 struct service *service_new(const struct service_options *options);
 
 /* Load the catalog and let every mirror go where it is wanted. done: once; err NULL on success. */
-void	service_start(struct service *svc, void (*done)(void *arg, const struct err *err), void *arg);
+void service_start(struct service *svc, void (*done)(void *arg, const struct err *err), void *arg);
 
 /* Stop workers and probes, by the ladder message, SIGTERM, SIGKILL. done: once, none is left. */
-void	service_stop(struct service *svc, void (*done)(void *arg), void *arg);
+void service_stop(struct service *svc, void (*done)(void *arg), void *arg);
 
-void	service_free(struct service **svc);
+void service_free(struct service **svc);
 
 /* ---- what metrics and health show */
 
 /* True once started and while not stopping. */
-bool	service_is_ready(const struct service *svc);
+bool service_is_ready(const struct service *svc);
 
 struct service_mirror {
 	const char *name;
 	const char *source;
 	const char *destination;
-	int state;			/* enum FlowStatus */
-	int worker_pid;			/* 0: none */
-	bool in_trouble;		/* an error is being retried, or the mirror FAILED */
-	int64_t lag_bytes;		/* -1: unknown */
-	int64_t lag_us;			/* -1: unknown */
+	int state;	   /* enum FlowStatus */
+	int worker_pid;	   /* 0: none */
+	bool in_trouble;   /* an error is being retried, or the mirror FAILED */
+	int64_t lag_bytes; /* -1: unknown */
+	int64_t lag_us;	   /* -1: unknown */
 	double rows_per_second;
-	int64_t rows_synced;		/* changes applied, as the batches count them */
-	int64_t rows_loaded;		/* by the snapshot */
+	int64_t rows_synced; /* changes applied, as the batches count them */
+	int64_t rows_loaded; /* by the snapshot */
 	uint64_t batches;
-	uint64_t restarts;		/* of the worker, since peerd started */
+	uint64_t restarts; /* of the worker, since peerd started */
 	int64_t worker_rss_bytes;
 	int64_t worker_cpu_us;
 	uint64_t confirmed_lsn;
 };
 
 /* Every mirror in the order of names; the view is borrowed until fn returns. */
-void	service_each_mirror(struct service *svc,
-    void (*fn)(const struct service_mirror *mirror, void *arg), void *arg);
+void service_each_mirror(
+    struct service *svc, void (*fn)(const struct service_mirror *mirror, void *arg), void *arg);
 unsigned service_peer_count(const struct service *svc);
 
 /* Changes applied to a destination table since peerd started; borrowed. */
@@ -143,7 +143,7 @@ struct service_table {
 	int64_t deletes;
 };
 
-void	service_each_table(struct service *svc,
-    void (*fn)(const struct service_table *table, void *arg), void *arg);
+void service_each_table(
+    struct service *svc, void (*fn)(const struct service_table *table, void *arg), void *arg);
 
 #endif

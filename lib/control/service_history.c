@@ -6,9 +6,9 @@
 #include "lib/control/service_int.h"
 #include "lib/control/service_rows.h"
 
-#define PAGE_ROWS	100	/* when the request does not say */
-#define PAGE_MAX	10000
-#define US_PER_MS	1000.0
+#define PAGE_ROWS 100 /* when the request does not say */
+#define PAGE_MAX  10000
+#define US_PER_MS 1000.0
 
 /* ---- pages */
 
@@ -54,8 +54,8 @@ batches_on_rows(void *arg, const struct err *err, const struct catalog_batch *ro
     const struct catalog_page *page)
 {
 	struct rpc_call *call = arg;
-	const PeerdbRoute__GetCDCBatchesRequest *req =
-	    (const PeerdbRoute__GetCDCBatchesRequest *)call->request;
+	const PeerdbRoute__GetCDCBatchesRequest *req = (const PeerdbRoute__GetCDCBatchesRequest *)
+							   call->request;
 	struct catalog_range range = batches_range(req);
 	bool backwards = range.ascending && !req->ascending;
 	PeerdbRoute__GetCDCBatchesResponse msg = PEERDB_ROUTE__GET_CDCBATCHES_RESPONSE__INIT;
@@ -106,8 +106,8 @@ counts_on_rows(void *arg, const struct err *err, const struct catalog_counts *ro
 
 		peerdb_route__cdctable_row_counts__init(t);
 		t->table_name = (char *)rows[i].destination;
-		t->counts = rows_counts(call->arena, rows[i].inserts, rows[i].updates,
-		    rows[i].deletes);
+		t->counts = rows_counts(
+		    call->arena, rows[i].inserts, rows[i].updates, rows[i].deletes);
 		msg.tables_data[i] = t;
 		inserts += rows[i].inserts;
 		updates += rows[i].updates;
@@ -126,8 +126,8 @@ cdctable_total_counts(PeerdbRoute__FlowService_Service *service,
 
 	(void)closure;
 	if (mirror_for_call(call, req->flow_job_name) != NULL)
-		catalog_counts_list(service_of(service)->options.catalog, req->flow_job_name,
-		    counts_on_rows, call);
+		catalog_counts_list(
+		    service_of(service)->options.catalog, req->flow_job_name, counts_on_rows, call);
 }
 
 static void
@@ -230,8 +230,8 @@ logs_on_rows(void *arg, const struct err *err, const struct catalog_log *rows, s
     const struct catalog_page *page)
 {
 	struct rpc_call *call = arg;
-	struct catalog_range range =
-	    logs_range((const PeerdbRoute__ListMirrorLogsRequest *)call->request);
+	struct catalog_range range = logs_range(
+	    (const PeerdbRoute__ListMirrorLogsRequest *)call->request);
 	PeerdbRoute__ListMirrorLogsResponse msg = PEERDB_ROUTE__LIST_MIRROR_LOGS_RESPONSE__INIT;
 
 	if (err != NULL) {
@@ -264,8 +264,8 @@ list_mirror_logs(PeerdbRoute__FlowService_Service *service,
 		rpc_failf(call, ERR_UNIMPLEMENTED,
 		    "page is not supported: page through the log with before_id and after_id");
 	else
-		catalog_logs_list(service_of(service)->options.catalog, &filter, logs_on_rows,
-		    call);
+		catalog_logs_list(
+		    service_of(service)->options.catalog, &filter, logs_on_rows, call);
 }
 
 void

@@ -27,7 +27,7 @@ lookup_slots(struct rpc_call *call, const char *peer, size_t *n_r)
 	struct mirror *m, *next;
 	size_t n = 0;
 
-	HASH_ITER(hh, svc->mirrors, m, next)
+	HASH_ITER (hh, svc->mirrors, m, next)
 		if (strcmp(m->config->source_name, peer) == 0 &&
 		    m->config->replication_slot_name[0] != '\0')
 			slots[n++] = arena_strdup(call->arena, m->config->replication_slot_name);
@@ -59,8 +59,13 @@ void
 service_lookups_install(PeerdbRoute__FlowService_Service *v)
 {
 	static const char *const names[] = {
-		"GetSchemas", "GetPublications", "GetTablesInSchema", "GetAllTables", "GetColumns",
-		"GetSlotInfo", "GetStatInfo",
+		"GetSchemas",
+		"GetPublications",
+		"GetTablesInSchema",
+		"GetAllTables",
+		"GetColumns",
+		"GetSlotInfo",
+		"GetStatInfo",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -10,7 +10,7 @@
 #include "lib/control/service_int.h"
 #include "lib/wire/pbutil.h"
 
-#define NAMES_MAX	1024
+#define NAMES_MAX 1024
 
 typedef PeerdbFlow__FlowConnectionConfigs mirror_config_t;
 
@@ -79,7 +79,7 @@ check_slot_is_free(const struct service *svc, const mirror_config_t *c, struct e
 	struct mirror *m, *next;
 
 	mirror_slot_name(c, slot);
-	HASH_ITER(hh, svc->mirrors, m, next) {
+	HASH_ITER (hh, svc->mirrors, m, next) {
 		mirror_slot_name(m->config, other);
 		if (strcmp(slot, other) == 0 && strcmp(m->config->source_name, c->source_name) == 0)
 			return err_set(err, ERR_CONFIG,
@@ -93,9 +93,10 @@ check_mirror_here(const struct service *svc, const mirror_config_t *c, struct pe
     struct peer **destination_r, struct err *err)
 {
 	return mirror_check(c, err) &&
-	    check_peer_of_mirror(svc, c->source_name, "source_name", source_r, err) &&
-	    check_peer_of_mirror(svc, c->destination_name, "destination_name", destination_r, err) &&
-	    check_slot_is_free(svc, c, err);
+	       check_peer_of_mirror(svc, c->source_name, "source_name", source_r, err) &&
+	       check_peer_of_mirror(
+		   svc, c->destination_name, "destination_name", destination_r, err) &&
+	       check_slot_is_free(svc, c, err);
 }
 
 /*
@@ -138,7 +139,8 @@ fail_checks(struct rpc_call *call, const struct err *why)
 static void
 validate_on_checked(void *arg, const ProtobufCMessage *response, const struct err *err)
 {
-	PeerdbRoute__ValidateCDCMirrorResponse msg = PEERDB_ROUTE__VALIDATE_CDCMIRROR_RESPONSE__INIT;
+	PeerdbRoute__ValidateCDCMirrorResponse msg =
+	    PEERDB_ROUTE__VALIDATE_CDCMIRROR_RESPONSE__INIT;
 
 	(void)response;
 	if (err != NULL)
@@ -187,7 +189,8 @@ create_reply(struct rpc_call *call)
 {
 	PeerdbRoute__CreateCDCFlowResponse msg = PEERDB_ROUTE__CREATE_CDCFLOW_RESPONSE__INIT;
 
-	msg.workflow_id = arena_printf(call->arena, "%s-peerflow", call_config(call)->flow_job_name);
+	msg.workflow_id = arena_printf(
+	    call->arena, "%s-peerflow", call_config(call)->flow_job_name);
 	rpc_reply(&msg.base, call);
 }
 
@@ -195,8 +198,8 @@ create_reply(struct rpc_call *call)
 static void
 create_over_existing(struct rpc_call *call, const struct mirror *m)
 {
-	const PeerdbRoute__CreateCDCFlowRequest *req =
-	    (const PeerdbRoute__CreateCDCFlowRequest *)call->request;
+	const PeerdbRoute__CreateCDCFlowRequest *req = (const PeerdbRoute__CreateCDCFlowRequest *)
+							   call->request;
 	struct buf names;
 	bool same;
 
@@ -242,7 +245,7 @@ create_on_stored(void *arg, const struct err *err)
 
 	if (err == NULL)
 		catalog_mirrors_load(call->svc->options.catalog, create_on_loaded, call);
-	else if (err->code == ERR_EXISTS && m != NULL)	/* made while this one was being checked */
+	else if (err->code == ERR_EXISTS && m != NULL) /* made while this one was being checked */
 		create_over_existing(call, m);
 	else
 		rpc_fail(call, err);

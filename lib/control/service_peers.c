@@ -10,8 +10,8 @@
 #include "lib/control/service_int.h"
 #include "lib/wire/pbutil.h"
 
-#define NAMES_MAX	1024
-#define VERSION_MS	5000	/* what a reader of `info` will wait for a server that is away */
+#define NAMES_MAX  1024
+#define VERSION_MS 5000 /* what a reader of `info` will wait for a server that is away */
 
 /* ---- in memory */
 
@@ -70,8 +70,8 @@ peer_for_call(struct rpc_call *call, const char *name)
 static const char *
 peer_valid_words(struct rpc_call *call, const PeerdbPeers__Peer *peer)
 {
-	return arena_printf(call->arena, "%s peer %s is valid", peer_type_name((int)peer->type),
-	    peer->name);
+	return arena_printf(
+	    call->arena, "%s peer %s is valid", peer_type_name((int)peer->type), peer->name);
 }
 
 /*
@@ -188,7 +188,7 @@ peer_restart_mirrors(struct service *svc, const char *name)
 {
 	struct mirror *m, *next;
 
-	HASH_ITER(hh, svc->mirrors, m, next)
+	HASH_ITER (hh, svc->mirrors, m, next)
 		if (strcmp(m->config->source_name, name) == 0 ||
 		    strcmp(m->config->destination_name, name) == 0)
 			mirror_restart_worker(m);
@@ -265,8 +265,10 @@ create_over_existing(struct create_peer *cp, const struct peer *p,
 	}
 	*same_r = pb_diff(&p->config->base, &cp->candidate->base, &names);
 	if (!*same_r && !req->allow_update) {
-		err_set(err, ERR_EXISTS, "peer \"%s\" exists already with another configuration; "
-					 "what differs: %s", p->name, buf_str(&names));
+		err_set(err, ERR_EXISTS,
+		    "peer \"%s\" exists already with another configuration; "
+		    "what differs: %s",
+		    p->name, buf_str(&names));
 		err_hint(err, "set allow_update to change it");
 	}
 	buf_done(&names);
@@ -315,11 +317,11 @@ peer_users(struct rpc_call *call, const char *name)
 	struct mirror *m, *next;
 	const char *users = NULL;
 
-	HASH_ITER(hh, call->svc->mirrors, m, next)
+	HASH_ITER (hh, call->svc->mirrors, m, next)
 		if (strcmp(m->config->source_name, name) == 0 ||
 		    strcmp(m->config->destination_name, name) == 0)
-			users = users == NULL ? m->name :
-						arena_printf(call->arena, "%s, %s", users, m->name);
+			users = users == NULL ? m->name
+					      : arena_printf(call->arena, "%s, %s", users, m->name);
 	return users;
 }
 
@@ -354,8 +356,8 @@ drop_peer(PeerdbRoute__FlowService_Service *service, const PeerdbRoute__DropPeer
 		return;
 	users = peer_users(call, req->peer_name);
 	if (users == NULL) {
-		catalog_peer_delete(service_of(service)->options.catalog, req->peer_name,
-		    drop_on_deleted, call);
+		catalog_peer_delete(
+		    service_of(service)->options.catalog, req->peer_name, drop_on_deleted, call);
 		return;
 	}
 	err_set(&err, ERR_IN_USE, "peer \"%s\" is used by mirrors: %s", req->peer_name, users);
@@ -379,7 +381,7 @@ list_peers(PeerdbRoute__FlowService_Service *service, const PeerdbRoute__ListPee
 	(void)closure;
 	msg.items = arena_alloc(call->arena, (n + 1) * sizeof(*msg.items));
 	msg.source_items = arena_alloc(call->arena, (n + 1) * sizeof(*msg.source_items));
-	HASH_ITER(hh, svc->peers, p, next) {
+	HASH_ITER (hh, svc->peers, p, next) {
 		PeerdbRoute__PeerListItem *item = arena_alloc(call->arena, sizeof(*item));
 
 		peerdb_route__peer_list_item__init(item);
@@ -401,7 +403,8 @@ info_on_probed(void *arg, const ProtobufCMessage *response, const struct err *er
 {
 	struct rpc_call *call = arg;
 	const char *name = ((const PeerdbRoute__PeerInfoRequest *)call->request)->peer_name;
-	const PeerdbRoute__PeerInfoResponse *found = (const PeerdbRoute__PeerInfoResponse *)response;
+	const PeerdbRoute__PeerInfoResponse *found = (const PeerdbRoute__PeerInfoResponse *)
+	    response;
 	PeerdbRoute__PeerInfoResponse msg = PEERDB_ROUTE__PEER_INFO_RESPONSE__INIT;
 	struct peer *p = peer_for_call(call, name);
 

@@ -7,8 +7,8 @@
 #include "lib/control/service_rows.h"
 #include "lib/types/ident.h"
 
-#define STATUS_BATCHES	100	/* newest ones in a status; the rest by CDCBatches */
-#define US_PER_MS	1000.0
+#define STATUS_BATCHES 100 /* newest ones in a status; the rest by CDCBatches */
+#define US_PER_MS      1000.0
 
 static int
 peer_type_of(const struct service *svc, const char *name)
@@ -50,9 +50,9 @@ list_mirrors(PeerdbRoute__FlowService_Service *service, const PeerdbRoute__ListM
 
 	(void)req;
 	(void)closure;
-	msg.mirrors =
-	    arena_alloc(call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
-	HASH_ITER(hh, svc->mirrors, m, next)
+	msg.mirrors = arena_alloc(
+	    call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
+	HASH_ITER (hh, svc->mirrors, m, next)
 		msg.mirrors[msg.n_mirrors++] = list_item(call, m);
 	rpc_reply(&msg.base, call);
 }
@@ -70,12 +70,13 @@ list_mirror_names(PeerdbRoute__FlowService_Service *service,
 	(void)req;
 	(void)closure;
 	msg.names = arena_alloc(call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.names));
-	HASH_ITER(hh, svc->mirrors, m, next)
+	HASH_ITER (hh, svc->mirrors, m, next)
 		msg.names[msg.n_names++] = m->name;
 	rpc_reply(&msg.base, call);
 }
 
-/* ---- status: from memory, then ledger, batches and totals from the catalog, one after the other */
+/* ---- status: from memory, then ledger, batches and totals from the catalog, one after the other
+ */
 
 struct status {
 	struct rpc_call *call;
@@ -179,8 +180,8 @@ status_on_load(void *arg, const struct err *err, const char *snapshot_id,
 
 static void
 mirror_status(PeerdbRoute__FlowService_Service *service,
-    const PeerdbRoute__MirrorStatusRequest *req,
-    PeerdbRoute__MirrorStatusResponse_Closure closure, void *closure_data)
+    const PeerdbRoute__MirrorStatusRequest *req, PeerdbRoute__MirrorStatusResponse_Closure closure,
+    void *closure_data)
 {
 	struct rpc_call *call = closure_data;
 	struct status *st = arena_zalloc(call->arena, sizeof(*st));
@@ -197,8 +198,8 @@ mirror_status(PeerdbRoute__FlowService_Service *service,
 	else if (req->exclude_snapshot_status)
 		status_ask_batches(st);
 	else
-		catalog_load_list(service_of(service)->options.catalog, req->flow_job_name,
-		    status_on_load, st);
+		catalog_load_list(
+		    service_of(service)->options.catalog, req->flow_job_name, status_on_load, st);
 }
 
 /* ---- the overview */
@@ -285,9 +286,9 @@ mirror_overview(PeerdbRoute__FlowService_Service *service,
 
 	(void)req;
 	(void)closure;
-	msg.mirrors =
-	    arena_alloc(call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
-	HASH_ITER(hh, svc->mirrors, m, next)
+	msg.mirrors = arena_alloc(
+	    call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
+	HASH_ITER (hh, svc->mirrors, m, next)
 		msg.mirrors[msg.n_mirrors++] = mirror_overview_of(call->arena, m);
 	rpc_reply(&msg.base, call);
 }
@@ -308,8 +309,8 @@ get_version(PeerdbRoute__FlowService_Service *service, const PeerdbRoute__PeerDB
 
 static void
 get_instance_info(PeerdbRoute__FlowService_Service *service,
-    const PeerdbRoute__InstanceInfoRequest *req,
-    PeerdbRoute__InstanceInfoResponse_Closure closure, void *closure_data)
+    const PeerdbRoute__InstanceInfoRequest *req, PeerdbRoute__InstanceInfoResponse_Closure closure,
+    void *closure_data)
 {
 	PeerdbRoute__InstanceInfoResponse msg = PEERDB_ROUTE__INSTANCE_INFO_RESPONSE__INIT;
 

@@ -11,13 +11,13 @@
 #include "lib/ipc/ipc.h"
 #include "lib/ipc/spawn.h"
 
-#define STUCK_MS		2000	/* from a closed channel to the exit */
+#define STUCK_MS 2000 /* from a closed channel to the exit */
 
 struct child {
 	TAILQ_ENTRY(child) entry;
 	struct supervisor *sup;
 	pid_t pid;
-	struct ipc *ch;			/* NULL: closed */
+	struct ipc *ch; /* NULL: closed */
 	struct child_owner owner;
 	struct event *deadline;
 	const char *deadline_words;
@@ -121,7 +121,7 @@ child_reap(struct child *c)
 	event_del(c->ladder);
 	if (c->ch == NULL)
 		child_finish(c);
-	else			/* its last words are still to be read; a grandchild may hold it open */
+	else /* its last words are still to be read; a grandchild may hold it open */
 		timer_set(c->ladder, STUCK_MS);
 }
 
@@ -145,7 +145,7 @@ static void
 child_signal(struct child *c, int sig)
 {
 	if (!c->reaped)
-		kill(c->pid, sig);	/* not reaped, so the number is still its own */
+		kill(c->pid, sig); /* not reaped, so the number is still its own */
 }
 
 void
@@ -156,7 +156,7 @@ child_kill(struct child *c, enum err_code code, const char *words)
 	c->end.killed = true;
 	event_del(c->deadline);
 	child_signal(c, SIGKILL);
-	ipc_free(&c->ch);	/* what it still says does not count */
+	ipc_free(&c->ch); /* what it still says does not count */
 }
 
 static void

@@ -6,7 +6,7 @@
 
 #include "lib/base/mem.h"
 
-#define uthash_malloc(n)	xmalloc(n)
+#define uthash_malloc(n) xmalloc(n)
 #include <uthash.h>
 
 #endif

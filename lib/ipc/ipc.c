@@ -19,9 +19,9 @@
 #include "lib/base/str.h"
 #include "protos/worker.pb-c.h"
 
-#define HEADER_BYTES	20
-#define READ_BYTES	(64 * 1024)
-#define WRITE_VECS	8
+#define HEADER_BYTES 20
+#define READ_BYTES   (64 * 1024)
+#define WRITE_VECS   8
 
 struct ipc {
 	struct event_base *base;
@@ -32,13 +32,13 @@ struct ipc {
 	struct evbuffer *out;
 	struct event *ev_read;
 	struct event *ev_write;
-	struct event *ev_turn;		/* more to dispatch, or the end to tell */
+	struct event *ev_turn; /* more to dispatch, or the end to tell */
 	bool congested;
-	bool ended;			/* nothing more will be read */
-	bool told;			/* on_close was called */
+	bool ended; /* nothing more will be read */
+	bool told;  /* on_close was called */
 	struct err why;
-	bool busy;			/* inside a callback of the owner */
-	bool freed;			/* the owner freed us from inside it */
+	bool busy;  /* inside a callback of the owner */
+	bool freed; /* the owner freed us from inside it */
 };
 
 /* What the type number of a frame stands for. */
@@ -290,7 +290,7 @@ ipc_write_some(struct ipc *ch)
 		evbuffer_drain(ch->out, (size_t)sent);
 		return true;
 	}
-	if (errno != EAGAIN && errno != EINTR)	/* the reader finds the end of it */
+	if (errno != EAGAIN && errno != EINTR) /* the reader finds the end of it */
 		evbuffer_drain(ch->out, evbuffer_get_length(ch->out));
 	return errno == EINTR;
 }

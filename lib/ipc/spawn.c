@@ -60,7 +60,8 @@ child_exec(const char *path, char *const argv[], char *const env[], int channel)
 	/* the terminal's Ctrl-C is for the daemon, which then stops its workers in order */
 	setpgid(0, 0);
 	if (null >= 0 && dup2(null, STDIN_FILENO) == STDIN_FILENO &&
-	    dup2(STDERR_FILENO, STDOUT_FILENO) == STDOUT_FILENO && child_place_fd(channel, IPC_FD)) {
+	    dup2(STDERR_FILENO, STDOUT_FILENO) == STDOUT_FILENO &&
+	    child_place_fd(channel, IPC_FD)) {
 		close_range(IPC_FD + 1, ~0u, 0);
 		signal(SIGPIPE, SIG_DFL);
 		sigemptyset(&none);
@@ -87,8 +88,8 @@ fork_and_exec(const char *path, char *const argv[], char *const env[], int chann
 }
 
 bool
-spawn_worker(const char *path, const char *role, const char *name, pid_t *pid_r, int *fd_r,
-    struct err *err)
+spawn_worker(
+    const char *path, const char *role, const char *name, pid_t *pid_r, int *fd_r, struct err *err)
 {
 	char *const argv[] = { (char *)"peerd-worker", (char *)role, (char *)name, NULL };
 	char **env;
@@ -96,8 +97,8 @@ spawn_worker(const char *path, const char *role, const char *name, pid_t *pid_r,
 	pid_t pid;
 
 	if (access(path, X_OK) != 0)
-		return err_set(err, ERR_TRANSIENT, "could not start worker \"%s\": %s", path,
-		    strerror(errno));
+		return err_set(
+		    err, ERR_TRANSIENT, "could not start worker \"%s\": %s", path, strerror(errno));
 	if (!fd_socketpair(fds, err))
 		return false;
 	env = environ_for_worker();
@@ -106,8 +107,8 @@ spawn_worker(const char *path, const char *role, const char *name, pid_t *pid_r,
 	fd_close(&fds[1]);
 	if (pid < 0) {
 		fd_close(&fds[0]);
-		return err_set(err, ERR_TRANSIENT, "could not start a worker process: %s",
-		    strerror(errno));
+		return err_set(
+		    err, ERR_TRANSIENT, "could not start a worker process: %s", strerror(errno));
 	}
 	*pid_r = pid;
 	*fd_r = fds[0];

@@ -22,7 +22,7 @@ struct backoff {
 };
 
 /* random: any 32 bits. */
-usec_t	backoff_next(struct backoff *b, uint32_t random);
-void	backoff_reset(struct backoff *b);
+usec_t backoff_next(struct backoff *b, uint32_t random);
+void backoff_reset(struct backoff *b);
 
 #endif

@@ -1,20 +1,20 @@
 #include "lib/types/mirror_fsm.h"
 
-#define STATES		(PEERDB_FLOW__FLOW_STATUS__STATUS_MODIFYING + 1)
+#define STATES (PEERDB_FLOW__FLOW_STATUS__STATUS_MODIFYING + 1)
 
-#define SETUP		PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP
-#define SNAPSHOT	PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT
-#define RUNNING		PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING
-#define PAUSING		PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSING
-#define PAUSED		PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSED
-#define COMPLETED	PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED
-#define FAILED		PEERDB_FLOW__FLOW_STATUS__STATUS_FAILED
-#define TERMINATING	PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING
-#define TERMINATED	PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATED
+#define SETUP	    PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP
+#define SNAPSHOT    PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT
+#define RUNNING	    PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING
+#define PAUSING	    PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSING
+#define PAUSED	    PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSED
+#define COMPLETED   PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED
+#define FAILED	    PEERDB_FLOW__FLOW_STATUS__STATUS_FAILED
+#define TERMINATING PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING
+#define TERMINATED  PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATED
 
 /* As the next state: the one that the phase says; as the phase: leave it. */
-#define PHASE		STATES
-#define SAME		0
+#define PHASE STATES
+#define SAME  0
 
 struct entry {
 	bool legal;
@@ -23,16 +23,16 @@ struct entry {
 	enum mirror_action action;
 };
 
-#define TO(next, phase, action)	{ true, (next), (phase), MIRROR_ACT_##action }
+#define TO(next, phase, action)                            \
+	{                                                  \
+		true, (next), (phase), MIRROR_ACT_##action \
+	}
 
 /* What moves a mirror whose worker is at work, the same in each of its states. */
-#define WORKING(self)                                         \
-	[EV_RUN_ASKED] = TO(self, SAME, NONE),                \
-	[EV_PAUSE_ASKED] = TO(PAUSING, SAME, DRAIN),          \
-	[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),        \
-	[EV_ENDED] = TO(self, SAME, RUN),                     \
-	[EV_DIED] = TO(self, SAME, BACK_OFF),                 \
-	[EV_FAILED] = TO(FAILED, SAME, NONE)
+#define WORKING(self)                                                                       \
+	[EV_RUN_ASKED] = TO(self, SAME, NONE), [EV_PAUSE_ASKED] = TO(PAUSING, SAME, DRAIN), \
+	[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP), [EV_ENDED] = TO(self, SAME, RUN),    \
+	[EV_DIED] = TO(self, SAME, BACK_OFF), [EV_FAILED] = TO(FAILED, SAME, NONE)
 
 static const struct entry table[STATES][EV_COUNT] = {
 	[SETUP] = {
@@ -101,8 +101,8 @@ static const struct entry table[STATES][EV_COUNT] = {
 };
 
 bool
-mirror_fsm_step(mirror_state_t state, mirror_state_t phase, enum mirror_event event,
-    struct mirror_step *step_r)
+mirror_fsm_step(
+    mirror_state_t state, mirror_state_t phase, enum mirror_event event, struct mirror_step *step_r)
 {
 	const struct entry *e;
 
@@ -132,8 +132,8 @@ mirror_event_name(enum mirror_event event)
 const char *
 mirror_state_name(mirror_state_t state)
 {
-	const ProtobufCEnumValue *v =
-	    protobuf_c_enum_descriptor_get_value(&peerdb_flow__flow_status__descriptor, (int)state);
+	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
+	    &peerdb_flow__flow_status__descriptor, (int)state);
 
 	return v != NULL ? v->name : "STATUS_UNKNOWN";
 }
@@ -142,5 +142,5 @@ bool
 mirror_state_has_worker(mirror_state_t state)
 {
 	return state == SETUP || state == SNAPSHOT || state == RUNNING || state == PAUSING ||
-	    state == TERMINATING;
+	       state == TERMINATING;
 }

@@ -31,35 +31,35 @@ typedef PeerdbFlow__FlowStatus mirror_state_t;
 	X(RUN_ASKED, "run_asked")                                                     \
 	X(PAUSE_ASKED, "pause_asked")                                                 \
 	X(DROP_ASKED, "drop_asked")                                                   \
-	X(SETUP_LOADS, "setup_done")         /* tables exist, the snapshot follows */ \
-	X(SETUP_STREAMS, "setup_done")       /* tables exist, changes follow */       \
-	X(LOAD_STREAMS, "snapshot_done")     /* loaded, changes follow */             \
-	X(LOAD_COMPLETES, "snapshot_done")   /* loaded, and that was all */           \
-	X(ENDED, "worker_ended")             /* the worker stopped as it was asked */ \
-	X(DIED, "worker_died")               /* it failed and is worth another try */ \
-	X(FAILED, "worker_failed")           /* it failed and trying again is no use */ \
-	X(DROPPED, "dropped")                /* source and destination are clean */
+	X(SETUP_LOADS, "setup_done")	   /* tables exist, the snapshot follows */   \
+	X(SETUP_STREAMS, "setup_done")	   /* tables exist, changes follow */         \
+	X(LOAD_STREAMS, "snapshot_done")   /* loaded, changes follow */               \
+	X(LOAD_COMPLETES, "snapshot_done") /* loaded, and that was all */             \
+	X(ENDED, "worker_ended")	   /* the worker stopped as it was asked */   \
+	X(DIED, "worker_died")		   /* it failed and is worth another try */   \
+	X(FAILED, "worker_failed")	   /* it failed and trying again is no use */ \
+	X(DROPPED, "dropped")		   /* source and destination are clean */
 
-#define MIRROR_ACTIONS(X)                                                   \
-	X(NONE)                                                             \
-	X(RUN)		/* have a worker that carries on from the phase */  \
-	X(DRAIN)	/* let the worker finish its batch and end */       \
-	X(BACK_OFF)	/* have a worker again, after a while */            \
-	X(DROP)		/* end the worker, then have one that cleans up */  \
-	X(FORGET)	/* delete the mirror's rows */
+#define MIRROR_ACTIONS(X)                                              \
+	X(NONE)                                                        \
+	X(RUN)	    /* have a worker that carries on from the phase */ \
+	X(DRAIN)    /* let the worker finish its batch and end */      \
+	X(BACK_OFF) /* have a worker again, after a while */           \
+	X(DROP)	    /* end the worker, then have one that cleans up */ \
+	X(FORGET)   /* delete the mirror's rows */
 
 enum mirror_event {
 #define X(name, text) EV_##name,
 	MIRROR_EVENTS(X)
 #undef X
-	EV_COUNT
+	    EV_COUNT
 };
 
 enum mirror_action {
 #define X(name) MIRROR_ACT_##name,
 	MIRROR_ACTIONS(X)
 #undef X
-	MIRROR_ACT_COUNT
+	    MIRROR_ACT_COUNT
 };
 
 struct mirror_step {
@@ -69,13 +69,13 @@ struct mirror_step {
 };
 
 /* False, and *step_r untouched, when the event is illegal in the state. */
-bool	mirror_fsm_step(mirror_state_t state, mirror_state_t phase, enum mirror_event event,
-	    struct mirror_step *step_r);
+bool mirror_fsm_step(mirror_state_t state, mirror_state_t phase, enum mirror_event event,
+    struct mirror_step *step_r);
 
 const char *mirror_event_name(enum mirror_event event);
-const char *mirror_state_name(mirror_state_t state);	/* "STATUS_RUNNING" */
+const char *mirror_state_name(mirror_state_t state); /* "STATUS_RUNNING" */
 
 /* A worker is at work, or should be. */
-bool	mirror_state_has_worker(mirror_state_t state);
+bool mirror_state_has_worker(mirror_state_t state);
 
 #endif

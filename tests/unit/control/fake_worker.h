@@ -28,7 +28,7 @@
 #include "protos/route.pb-c.h"
 #include "protos/worker.pb-c.h"
 
-#define FAKE_ROWS	100
+#define FAKE_ROWS 100
 
 struct fake {
 	struct event_base *base;
@@ -94,7 +94,7 @@ fake_load(struct fake *f)
 	part.rows = FAKE_ROWS / 2;
 	for (part.partition = 0; part.partition < 2; part.partition++)
 		ipc_send(f->ch, IPC_PARTITION_DONE, 0, &part);
-	part.table = 99;	/* out of range: to be ignored */
+	part.table = 99; /* out of range: to be ignored */
 	ipc_send(f->ch, IPC_PARTITION_DONE, 0, &part);
 	state.source = (char *)"public.t";
 	state.has_state = true;
@@ -174,7 +174,7 @@ fake_on_config(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 		if (write(IPC_FD, "this is no frame, not at all", 28) < 0)
 			_exit(1);
 	} else if (str_starts(f->name, "auth") && !to_b &&
-	    config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING) {
+		   config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING) {
 		fake_fail(f, ERR_CONFIG, "password authentication failed", "28P01");
 	} else {
 		fake_run(f, config);

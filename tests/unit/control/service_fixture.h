@@ -44,14 +44,14 @@ turn(void)
 	event_base_loop(base, EVLOOP_ONCE);
 }
 
-#define run_until(condition)                                                              \
-	do {                                                                              \
-		usec_t deadline_ = clock_mono_us() + FIXTURE_DEADLINE_US;                 \
-		while (!(condition)) {                                                    \
-			ck_assert_msg(clock_mono_us() < deadline_, "waited in vain: %s", \
-			    #condition);                                                  \
-			turn();                                                           \
-		}                                                                         \
+#define run_until(condition)                                                                \
+	do {                                                                                \
+		usec_t deadline_ = clock_mono_us() + FIXTURE_DEADLINE_US;                   \
+		while (!(condition)) {                                                      \
+			ck_assert_msg(                                                      \
+			    clock_mono_us() < deadline_, "waited in vain: %s", #condition); \
+			turn();                                                             \
+		}                                                                           \
 	} while (0)
 
 static inline void
@@ -156,7 +156,8 @@ request_parse(int method, const char *json)
 
 	ck_assert_int_ge(method, 0);
 	ck_assert_msg(pbjson_parse(peerdb_route__flow_service__descriptor.methods[method].input,
-			  json, strlen(json), &msg, &err), "%s: %s", json, err.msg);
+			  json, strlen(json), &msg, &err),
+	    "%s: %s", json, err.msg);
 	return msg;
 }
 
@@ -177,21 +178,21 @@ has(const char *words)
 	return strstr(buf_str(&last), words) != NULL;
 }
 
-#define expect(method, json, words)                                                       \
-	do {                                                                              \
-		const char *got_ = api(method, json);                                     \
-		ck_assert_msg(strstr(got_, words) != NULL, "%s: %s", method, got_);       \
+#define expect(method, json, words)                                                 \
+	do {                                                                        \
+		const char *got_ = api(method, json);                               \
+		ck_assert_msg(strstr(got_, words) != NULL, "%s: %s", method, got_); \
 	} while (0)
 
 /* ---- the usual cast */
 
-#define PEER(name, host)                                                                  \
+#define PEER(name, host)                                                                    \
 	"{\"peer\":{\"name\":\"" name "\",\"type\":3,\"postgres_config\":{\"host\":\"" host \
 	"\",\"port\":5432,\"user\":\"u\",\"password\":\"sesame\",\"database\":\"d\"}}"
 
-#define MIRROR(name, more)                                                                \
-	"{\"connection_configs\":{\"flow_job_name\":\"" name "\",\"source_name\":\"a\","    \
-	"\"destination_name\":\"b\",\"table_mappings\":[{\"source_table_identifier\":"      \
+#define MIRROR(name, more)                                                               \
+	"{\"connection_configs\":{\"flow_job_name\":\"" name "\",\"source_name\":\"a\"," \
+	"\"destination_name\":\"b\",\"table_mappings\":[{\"source_table_identifier\":"   \
 	"\"public.t\",\"destination_table_identifier\":\"public.t\"}]" more "}}"
 
 #define LOADS	",\"do_initial_snapshot\":true"

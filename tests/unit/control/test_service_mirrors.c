@@ -51,13 +51,16 @@ START_TEST(history_is_told)
 	    "\"avgTimePerPartitionMs\":\"2000\"");
 	expect("ListMirrorLogs", "{\"flow_job_name\":\"goo\",\"num_per_page\":100}",
 	    "STATUS_SNAPSHOT -> STATUS_RUNNING (snapshot_done)");
-	expect("ListMirrorLogs", "{\"flow_job_name\":\"good\",\"level\":\"error\"}", "\"errors\":[]");
+	expect(
+	    "ListMirrorLogs", "{\"flow_job_name\":\"good\",\"level\":\"error\"}", "\"errors\":[]");
 	expect("MirrorStatus", "{\"flow_job_name\":\"good\",\"include_flow_info\":true}",
 	    "\"rowsSynced\":\"12\"");
 	ck_assert(has("\"fetchCompleted\":true,\"consolidateCompleted\":true"));
 	ck_assert(has("\"sourceType\":\"POSTGRES\""));
-	expect("MirrorStatus", "{\"flow_job_name\":\"good\",\"include_flow_info\":true,"
-	    "\"exclude_batches\":true,\"exclude_snapshot_status\":true}", "\"cdcBatches\":[]");
+	expect("MirrorStatus",
+	    "{\"flow_job_name\":\"good\",\"include_flow_info\":true,"
+	    "\"exclude_batches\":true,\"exclude_snapshot_status\":true}",
+	    "\"cdcBatches\":[]");
 	ck_assert(!has("snapshotStatus"));
 	expect("ListMirrors", "{}", "\"workflowId\":\"good-peerflow\",\"name\":\"good\"");
 	expect("ListMirrorNames", "{}", "{\"names\":[\"good\"]}");
@@ -84,11 +87,14 @@ START_TEST(what_the_user_must_mend_fails_and_resumes)
 	make_peers();
 	expect("CreateCDCFlow", MIRROR("config", STREAMS), "config-peerflow");
 	run_until(mirror_is_in("config", "FAILED"));
-	ck_assert(overview_has("\"errorMessage\":\"wal_level is \\\"replica\\\"\",\"errorHint\":\"mend it\""));
+	ck_assert(overview_has(
+	    "\"errorMessage\":\"wal_level is \\\"replica\\\"\",\"errorHint\":\"mend it\""));
 	ask_state("config", "PAUSED", "CONFIG illegal state change");
 	ck_assert_str_eq(last_err.hint, "a failed mirror can be resumed or terminated");
-	expect("CreatePeer", "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
-	    "\"postgres_config\":{\"host\":\"mended\"}}}", "CREATED");
+	expect("CreatePeer",
+	    "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
+	    "\"postgres_config\":{\"host\":\"mended\"}}}",
+	    "CREATED");
 	ck_assert(mirror_is_in("config", "FAILED"));
 	ask_state("config", "RUNNING", "{}");
 	run_until(mirror_is_in("config", "RUNNING"));
@@ -106,8 +112,10 @@ START_TEST(a_refused_password_is_trouble_not_failure)
 	ask_state("auth", "RUNNING", "{}");
 	run_until(overview_has("\"errorMessage\":\"password authentication failed\""));
 	ck_assert(mirror_is_in("auth", "RUNNING"));
-	expect("CreatePeer", "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
-	    "\"postgres_config\":{\"host\":\"mended\"}}}", "CREATED");
+	expect("CreatePeer",
+	    "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
+	    "\"postgres_config\":{\"host\":\"mended\"}}}",
+	    "CREATED");
 	run_until(overview_has("\"errorMessage\":\"\""));
 	ck_assert(mirror_is_in("auth", "RUNNING"));
 }
@@ -125,7 +133,8 @@ START_TEST(broken_workers_are_tried_a_few_times)
 	run_until(mirror_is_in("crash", "FAILED"));
 	run_until(mirror_is_in("noise", "FAILED"));
 	run_until(mirror_is_in("table", "FAILED"));
-	expect("ListMirrorLogs", "{\"flow_job_name\":\"crash\",\"level\":\"error\"}", "\"total\":6");
+	expect(
+	    "ListMirrorLogs", "{\"flow_job_name\":\"crash\",\"level\":\"error\"}", "\"total\":6");
 	ask_state("crash", "TERMINATING", "{}");
 	run_until(strcmp(api("ListMirrorNames", "{}"), "{\"names\":[\"noise\",\"table\"]}") == 0);
 }
@@ -175,7 +184,8 @@ START_TEST(create_again)
 	make_peers();
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
-	expect("CreateCDCFlow", MIRROR("good", LOADS ",\"max_batch_size\":1000000"), "good-peerflow");
+	expect(
+	    "CreateCDCFlow", MIRROR("good", LOADS ",\"max_batch_size\":1000000"), "good-peerflow");
 	expect("CreateCDCFlow", MIRROR("good", STREAMS ",\"max_batch_size\":7"),
 	    "EXISTS mirror with name good already exists");
 	ck_assert(has("max_batch_size"));
@@ -185,7 +195,8 @@ START_TEST(create_again)
 	expect("CreateCDCFlow",
 	    "{\"attach_to_existing\":true,\"connection_configs\":{\"flow_job_name\":\"good\"}}",
 	    "good-peerflow");
-	expect("CreateCDCFlow", MIRROR("other", LOADS ",\"replication_slot_name\":\"peerflow_slot_good\""),
+	expect("CreateCDCFlow",
+	    MIRROR("other", LOADS ",\"replication_slot_name\":\"peerflow_slot_good\""),
 	    "belongs to mirror \"good\"");
 }
 END_TEST
@@ -202,11 +213,13 @@ static const struct {
 	{ MIRROR("a23456789012345678901234567890123456789012345678901", LOADS), "too long" },
 	{ MIRROR("m", ""), "INVALID do_initial_snapshot is required" },
 	{ MIRROR("m", STREAMS ",\"initial_snapshot_only\":true"), "INVALID initial_snapshot_only" },
-	{ MIRROR("m", LOADS ",\"replication_slot_name\":\"Bad Slot\""), "INVALID replication_slot_name" },
+	{ MIRROR("m", LOADS ",\"replication_slot_name\":\"Bad Slot\""),
+	    "INVALID replication_slot_name" },
 	{ MIRROR("m", LOADS ",\"resync\":true"), "UNIMPLEMENTED resync" },
 	{ MIRROR("m", LOADS ",\"script\":\"x\""), "UNIMPLEMENTED scripts" },
 	{ "{\"connection_configs\":{\"flow_job_name\":\"m\",\"source_name\":\"a\","
-	  "\"destination_name\":\"b\",\"do_initial_snapshot\":true}}", "INVALID table_mappings" },
+	  "\"destination_name\":\"b\",\"do_initial_snapshot\":true}}",
+	    "INVALID table_mappings" },
 	{ "{\"connection_configs\":{\"flow_job_name\":\"m\",\"destination_name\":\"b\"}}",
 	    "INVALID source_name is required" },
 	{ "{\"connection_configs\":{\"flow_job_name\":\"m\",\"source_name\":\"a\"}}",
@@ -218,7 +231,8 @@ static const struct {
 	{ "{\"connection_configs\":{\"flow_job_name\":\"m\",\"source_name\":\"a\","
 	  "\"destination_name\":\"b\",\"do_initial_snapshot\":true,\"table_mappings\":["
 	  "{\"source_table_identifier\":\"s.t\",\"destination_table_identifier\":\"s.t\"},"
-	  "{\"source_table_identifier\":\"\\\"s\\\".t\",\"destination_table_identifier\":\"s.u\"}]}}",
+	  "{\"source_table_identifier\":\"\\\"s\\\".t\",\"destination_table_identifier\":\"s.u\"}]}"
+	  "}",
 	    "INVALID source table s.t is mapped more than once" },
 	{ "{\"connection_configs\":{\"flow_job_name\":\"m\",\"source_name\":\"a\","
 	  "\"destination_name\":\"b\",\"do_initial_snapshot\":true,\"table_mappings\":["
@@ -247,7 +261,8 @@ START_TEST(state_changes_that_cannot_be)
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
 	ask_state("good", "SNAPSHOT", "INVALID illegal state change requested: STATUS_SNAPSHOT");
 	ask_state("good", "RESYNC", "UNIMPLEMENTED resync");
-	expect("FlowStateChange", "{\"flow_job_name\":\"good\",\"requested_flow_state\":1,"
+	expect("FlowStateChange",
+	    "{\"flow_job_name\":\"good\",\"requested_flow_state\":1,"
 	    "\"flow_config_update\":{\"cdc_flow_config_update\":{\"batch_size\":5}}}",
 	    "UNIMPLEMENTED flow_config_update");
 	expect("CreateQRepFlow", "{}", "UNIMPLEMENTED CreateQRepFlow");
@@ -277,8 +292,8 @@ run_suite(void)
 	tcase_add_test(tc, a_restart_goes_on_where_it_was);
 	tcase_add_test(tc, a_pause_outlives_a_crash_of_the_daemon);
 	tcase_add_test(tc, create_again);
-	tcase_add_loop_test(tc, a_refused_create_leaves_nothing, 0,
-	    sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(
+	    tc, a_refused_create_leaves_nothing, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, state_changes_that_cannot_be);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

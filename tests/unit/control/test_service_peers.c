@@ -11,14 +11,18 @@ START_TEST(create_again_and_update)
 	ck_assert(has("postgres_config.host"));
 	ck_assert(!has("password"));
 	ck_assert_str_eq(last_status, "FAILED");
-	expect("CreatePeer", "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
-	    "\"postgres_config\":{\"host\":\"elsewhere\"}}}", "CREATED");
+	expect("CreatePeer",
+	    "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
+	    "\"postgres_config\":{\"host\":\"elsewhere\"}}}",
+	    "CREATED");
 	expect("GetPeerInfo", "{\"peer_name\":\"a\"}",
 	    "\"host\":\"elsewhere\",\"port\":5432,\"user\":\"u\",\"password\":\"********\"");
 	/* the password is still there: the very same is no change */
 	expect("CreatePeer", PEER("a", "elsewhere") "}", "CREATED");
-	expect("CreatePeer", "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
-	    "\"postgres_config\":{\"host\":\"bad\"}}}", "CONFIG failed to validate peer a: ");
+	expect("CreatePeer",
+	    "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
+	    "\"postgres_config\":{\"host\":\"bad\"}}}",
+	    "CONFIG failed to validate peer a: ");
 	expect("GetPeerInfo", "{\"peer_name\":\"a\"}", "elsewhere");
 }
 END_TEST
@@ -47,17 +51,23 @@ static const struct {
 	{ PEER("x", "crash") "}", "BUG failed to validate peer x: worker was killed by signal 9" },
 	{ "{\"peer\":{\"name\":\"x\"}}", "INVALID peer type is required" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":\"POSTGRES\"}}", "has no postgres_config" },
-	{ "{\"peer\":{\"name\":\"x\",\"type\":\"SNOWFLAKE\"}}", "UNIMPLEMENTED peers of type SNOWFLAKE" },
-	{ "{\"peer\":{\"name\":\"x\",\"type\":\"CLICKHOUSE\"}}", "UNIMPLEMENTED peers of type CLICKHOUSE" },
+	{ "{\"peer\":{\"name\":\"x\",\"type\":\"SNOWFLAKE\"}}",
+	    "UNIMPLEMENTED peers of type SNOWFLAKE" },
+	{ "{\"peer\":{\"name\":\"x\",\"type\":\"CLICKHOUSE\"}}",
+	    "UNIMPLEMENTED peers of type CLICKHOUSE" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":9}}", "UNIMPLEMENTED peers of type KAFKA" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":3,\"postgres_config\":{\"host\":\"h\","
-	  "\"port\":65536}}}", "INVALID postgres_config.port" },
+	  "\"port\":65536}}}",
+	    "INVALID postgres_config.port" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":3,\"postgres_config\":{\"host\":\"h\","
-	  "\"password\":\"********\"}}}", "only the placeholder" },
+	  "\"password\":\"********\"}}}",
+	    "only the placeholder" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":3,\"postgres_config\":{\"host\":\"h\","
-	  "\"sslmode\":\"sometimes\"}}}", "INVALID postgres_config.sslmode" },
+	  "\"sslmode\":\"sometimes\"}}}",
+	    "INVALID postgres_config.sslmode" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":3,\"postgres_config\":{\"host\":\"h\","
-	  "\"ssh_config\":{}}}}", "UNIMPLEMENTED postgres_config.ssh_config" },
+	  "\"ssh_config\":{}}}}",
+	    "UNIMPLEMENTED postgres_config.ssh_config" },
 };
 
 START_TEST(a_refused_create_leaves_nothing)
@@ -67,8 +77,8 @@ START_TEST(a_refused_create_leaves_nothing)
 	ck_assert(!has("sesame"));
 	expect("ValidatePeer", refused[_i].json, refused[_i].words);
 	ck_assert_str_eq(last_status, "INVALID");
-	ck_assert_str_eq(api("ListPeers", "{}"),
-	    "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
+	ck_assert_str_eq(
+	    api("ListPeers", "{}"), "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
 }
 END_TEST
 
@@ -76,7 +86,8 @@ START_TEST(validation_can_be_spared)
 {
 	expect("CreatePeer",
 	    "{\"disable_validation\":true,\"peer\":{\"name\":\"x\",\"type\":3,"
-	    "\"postgres_config\":{\"host\":\"crash\"}}}", "CREATED");
+	    "\"postgres_config\":{\"host\":\"crash\"}}}",
+	    "CREATED");
 	expect("GetPeerInfo", "{\"peer_name\":\"x\"}", "\"version\":\"\"");
 }
 END_TEST
@@ -84,8 +95,9 @@ END_TEST
 START_TEST(peers_are_shown)
 {
 	make_peers();
-	expect("ListPeers", "{}", "{\"items\":[{\"name\":\"a\",\"type\":\"POSTGRES\"},"
-				  "{\"name\":\"b\",\"type\":\"POSTGRES\"}],\"sourceItems\":[");
+	expect("ListPeers", "{}",
+	    "{\"items\":[{\"name\":\"a\",\"type\":\"POSTGRES\"},"
+	    "{\"name\":\"b\",\"type\":\"POSTGRES\"}],\"sourceItems\":[");
 	expect("GetPeerType", "{\"peer_name\":\"a\"}", "{\"peerType\":\"POSTGRES\"}");
 	expect("ValidatePeer", PEER("c", "source") "}",
 	    "{\"status\":\"VALID\",\"message\":\"POSTGRES peer c is valid\"}");
@@ -102,7 +114,8 @@ START_TEST(drop)
 	make_peers();
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
 	expect("CreateCDCFlow", MIRROR("good2", LOADS), "good2-peerflow");
-	expect("DropPeer", "{\"peer_name\":\"a\"}", "IN_USE peer \"a\" is used by mirrors: good, good2");
+	expect("DropPeer", "{\"peer_name\":\"a\"}",
+	    "IN_USE peer \"a\" is used by mirrors: good, good2");
 	expect("DropPeer", "{\"peer_name\":\"nobody\"}", "NOT_FOUND");
 	expect("DropPeer", "{}", "NOT_FOUND");
 	expect("CreatePeer", PEER("c", "source") "}", "CREATED");
@@ -118,8 +131,8 @@ START_TEST(an_abandoned_call_goes_on_unheard)
 
 	buf_reset(&last);
 	answered = false;
-	call = rpc_begin(svc, (unsigned)method, request_parse(method, PEER("a", "source") "}"), "test",
-	    on_answer, NULL);
+	call = rpc_begin(svc, (unsigned)method, request_parse(method, PEER("a", "source") "}"),
+	    "test", on_answer, NULL);
 	ck_assert_ptr_nonnull(call);
 	rpc_abandon(&call);
 	ck_assert_ptr_null(call);
@@ -163,7 +176,8 @@ START_TEST(too_many_checks_at_once)
 	for (int i = 0; i < 32; i++)
 		rpc_begin(svc, (unsigned)method, request_parse(method, PEER("a", "source") "}"),
 		    "test", on_answer, NULL);
-	expect("ValidatePeer", PEER("a", "source") "}", "TRANSIENT failed to validate peer a: 32 checks");
+	expect("ValidatePeer", PEER("a", "source") "}",
+	    "TRANSIENT failed to validate peer a: 32 checks");
 	run_until(strstr(api("ValidatePeer", PEER("a", "source") "}"), "is valid") != NULL);
 }
 END_TEST
@@ -188,8 +202,8 @@ run_suite(void)
 	tcase_add_checked_fixture(tc, fixture_init, fixture_done);
 	tcase_add_test(tc, create_again_and_update);
 	tcase_add_test(tc, create_survives_a_restart);
-	tcase_add_loop_test(tc, a_refused_create_leaves_nothing, 0,
-	    sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(
+	    tc, a_refused_create_leaves_nothing, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, validation_can_be_spared);
 	tcase_add_test(tc, peers_are_shown);
 	tcase_add_test(tc, drop);

@@ -172,8 +172,8 @@ struct hostile {
 	uint32_t length;
 	uint16_t type;
 	uint16_t zero;
-	const char *payload;	/* sent after the header */
-	const char *words;	/* in the error */
+	const char *payload; /* sent after the header */
+	const char *words;   /* in the error */
 };
 
 static const struct hostile hostile_frames[] = {
@@ -183,7 +183,10 @@ static const struct hostile hostile_frames[] = {
 	{ "reserved field set", 0, IPC_HELLO, 1, "", "unknown type" },
 	{ "over the type's ceiling", 1025, IPC_HELLO, 0, "", "size limit" },
 	{ "four gigabytes announced", UINT32_MAX, IPC_HELLO, 0, "", "size limit" },
-	{ "string longer than the frame", 3, IPC_HELLO, 0, "\x0a\x7f" "x", "malformed" },
+	{ "string longer than the frame", 3, IPC_HELLO, 0,
+	    "\x0a\x7f"
+	    "x",
+	    "malformed" },
 	{ "varint without an end", 2, IPC_HELLO, 0, "\x10\xff", "malformed" },
 	{ "not protobuf at all", 4, IPC_HELLO, 0, "GET ", "malformed" },
 	{ "cut inside the payload", 100, IPC_HELLO, 0, "abc", "inside a frame" },

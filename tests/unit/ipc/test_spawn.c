@@ -70,8 +70,8 @@ teardown(void)
 START_TEST(arguments_and_exit_status)
 {
 	char said[256];
-	int status = script_run("#!/bin/sh\necho \"$# $1 $2\" >&3\nexit 7\n", "orders", said,
-	    sizeof(said));
+	int status = script_run(
+	    "#!/bin/sh\necho \"$# $1 $2\" >&3\nexit 7\n", "orders", said, sizeof(said));
 
 	ck_assert_str_eq(said, "2 mirror orders\n");
 	ck_assert(WIFEXITED(status));
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(only_four_descriptors)
 {
-	int leaked = open("/dev/null", O_RDONLY);	/* without close-on-exec, on purpose */
+	int leaked = open("/dev/null", O_RDONLY); /* without close-on-exec, on purpose */
 	char said[1024];
 
 	ck_assert_int_ge(dup2(leaked, 100), 0);
@@ -150,8 +150,8 @@ START_TEST(signals_are_as_a_program_expects_them)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	script_run("#!/bin/sh\ngrep -E 'Sig(Blk|Ign)' /proc/self/status >&3\n", "m", said,
-	    sizeof(said));
+	script_run(
+	    "#!/bin/sh\ngrep -E 'Sig(Blk|Ign)' /proc/self/status >&3\n", "m", said, sizeof(said));
 	ck_assert_str_eq(said, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 END_TEST

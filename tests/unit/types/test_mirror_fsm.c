@@ -12,8 +12,8 @@
 
 struct walk {
 	const char *name;
-	enum mirror_event events[8];	/* up to EV_COUNT */
-	const char *shown;		/* states after each, and the last action */
+	enum mirror_event events[8]; /* up to EV_COUNT */
+	const char *shown;	     /* states after each, and the last action */
 };
 
 static const struct walk walks[] = {
@@ -34,7 +34,8 @@ static const struct walk walks[] = {
 	{ "the snapshot ends while it is being paused",
 	    { EV_SETUP_LOADS, EV_PAUSE_ASKED, EV_LOAD_STREAMS, EV_ENDED, EV_RUN_ASKED, EV_COUNT },
 	    "SNAPSHOT PAUSING PAUSING PAUSED RUNNING run" },
-	{ "a pause is taken back", { EV_SETUP_STREAMS, EV_PAUSE_ASKED, EV_RUN_ASKED, EV_ENDED, EV_COUNT },
+	{ "a pause is taken back",
+	    { EV_SETUP_STREAMS, EV_PAUSE_ASKED, EV_RUN_ASKED, EV_ENDED, EV_COUNT },
 	    "RUNNING PAUSING RUNNING RUNNING run" },
 	{ "trouble keeps the state", { EV_SETUP_STREAMS, EV_DIED, EV_DIED, EV_COUNT },
 	    "RUNNING RUNNING RUNNING back_off" },
@@ -52,8 +53,11 @@ static const struct walk walks[] = {
 };
 
 static const char *const action_names[] = {
-	[MIRROR_ACT_NONE] = "none", [MIRROR_ACT_RUN] = "run", [MIRROR_ACT_DRAIN] = "drain",
-	[MIRROR_ACT_BACK_OFF] = "back_off", [MIRROR_ACT_DROP] = "drop",
+	[MIRROR_ACT_NONE] = "none",
+	[MIRROR_ACT_RUN] = "run",
+	[MIRROR_ACT_DRAIN] = "drain",
+	[MIRROR_ACT_BACK_OFF] = "back_off",
+	[MIRROR_ACT_DROP] = "drop",
 	[MIRROR_ACT_FORGET] = "forget",
 };
 
@@ -122,9 +126,10 @@ START_TEST(every_entry_stays_in_the_table)
 					continue;
 				ck_assert_int_ne(step.next, S(UNKNOWN));
 				ck_assert(step.phase == S(SETUP) || step.phase == S(SNAPSHOT) ||
-				    step.phase == S(RUNNING));
+					  step.phase == S(RUNNING));
 				/* only a state that has a worker asks for one */
-				if (step.action == MIRROR_ACT_RUN || step.action == MIRROR_ACT_BACK_OFF)
+				if (step.action == MIRROR_ACT_RUN ||
+				    step.action == MIRROR_ACT_BACK_OFF)
 					ck_assert(mirror_state_has_worker(step.next));
 			}
 }
