@@ -31,6 +31,7 @@ struct pg_table {
 	Oid *types;			/* of the destination's columns, in table order */
 	Oid *array_types;
 	char **equals;			/* the equality operator of each key column */
+	bool untyped;			/* a column added meanwhile: its type's id is not known */
 	bool unique;			/* a unique index on exactly the key */
 	struct pg_stmt *stmts;
 	bool missing_told;		/* the warning about missing rows was given */

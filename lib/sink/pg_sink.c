@@ -11,6 +11,9 @@
 /* A barrier at most this often: it costs the destination one flush of its WAL. */
 #define BARRIER_US	(100 * USEC_PER_MSEC)
 
+/* Ids below it are assigned in Postgres' own sources (FirstNormalObjectId). */
+#define FIRST_USER_OID	16384
+
 /* COPY rows are gathered in it; one row may be a gigabyte. */
 #define SCRATCH_MAX	(WAL_MESSAGE_MAX + 16 * MIB)
 
@@ -336,10 +339,19 @@ pg_submit(struct sink *sk, struct batch *b)
 static void
 pg_table_changed(struct sink *sk, struct table *t)
 {
-	struct pg_sink *s = (struct pg_sink *)sk;
+	struct pg_table *pt = &((struct pg_sink *)sk)->tables[t->index];
+	uint16_t i;
 
-	pg_stmt_forget(&s->tables[t->index]);
-	s->tables[t->index].types[t->ncols - 1] = InvalidOid;
+	pg_stmt_forget(pt);
+	/* a built-in type has one id everywhere; of another the server knows it when we do not */
+	for (i = 0; i < t->ncols; i++) {
+		if (pt->types[i] != InvalidOid)
+			continue;
+		if (t->cols[i].type_oid < FIRST_USER_OID)
+			pt->types[i] = t->cols[i].type_oid;
+		else
+			pt->untyped = true;
+	}
 }
 
 static bool

@@ -230,7 +230,8 @@ is_key_statement(enum pg_stmt_kind kind)
 static bool
 send_rows(struct pg_sink *s, struct task *task)
 {
-	uint32_t n = pg_stmt_rows(task->pt, task->set.n - task->at), i;
+	/* in a list of rows a parameter without a type would be taken for text */
+	uint32_t n = task->pt->untyped ? 1 : pg_stmt_rows(task->pt, task->set.n - task->at), i;
 	struct pg_stmt *st = pg_stmt_get(s, task->pt, task->stmt, n, NULL);
 
 	pg_param_reset(s);
