@@ -7,6 +7,7 @@
  *
  * The views are what people may read; docs/catalog.md describes them.
  */
+/* clang-format off */
 const char catalog_migration_001[] =
 	/* names of the numbers, filled from the protobuf enums at every start */
 	"CREATE TABLE status_names ("

@@ -23,16 +23,18 @@ struct entry {
 	enum mirror_action action;
 };
 
-#define TO(next, phase, action)                            \
-	{                                                  \
-		true, (next), (phase), MIRROR_ACT_##action \
-	}
+/* clang-format off */
+#define TO(next, phase, action)	{ true, (next), (phase), MIRROR_ACT_##action }
 
 /* What moves a mirror whose worker is at work, the same in each of its states. */
-#define WORKING(self)                                                                       \
-	[EV_RUN_ASKED] = TO(self, SAME, NONE), [EV_PAUSE_ASKED] = TO(PAUSING, SAME, DRAIN), \
-	[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP), [EV_ENDED] = TO(self, SAME, RUN),    \
-	[EV_DIED] = TO(self, SAME, BACK_OFF), [EV_FAILED] = TO(FAILED, SAME, NONE)
+#define WORKING(self)                                         \
+	[EV_RUN_ASKED] = TO(self, SAME, NONE),                \
+	[EV_PAUSE_ASKED] = TO(PAUSING, SAME, DRAIN),          \
+	[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),        \
+	[EV_ENDED] = TO(self, SAME, RUN),                     \
+	[EV_DIED] = TO(self, SAME, BACK_OFF),                 \
+	[EV_FAILED] = TO(FAILED, SAME, NONE)
+/* clang-format on */
 
 static const struct entry table[STATES][EV_COUNT] = {
 	[SETUP] = {
