@@ -24,11 +24,16 @@ clock_mono_us(void)
 void
 clock_format(usec_t wall, char *to, size_t size)
 {
+	usec_t part = wall % USEC_PER_SEC;
 	time_t sec = (time_t)(wall / USEC_PER_SEC);
 	struct tm tm;
 	char day[24];
 
+	if (part < 0) {
+		part += USEC_PER_SEC;
+		sec--;
+	}
 	gmtime_r(&sec, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(to, size, "%s.%03dZ", day, (int)(wall % USEC_PER_SEC / 1000));
+	snprintf(to, size, "%s.%03dZ", day, (int)(part / 1000));
 }
