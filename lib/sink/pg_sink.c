@@ -28,6 +28,17 @@ static const char apply_settings[] =
     " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
     " SET enable_bitmapscan = off; SET enable_material = off";
 
+/* A server or role for which commits need not wait is common: here they must. */
+static const char barrier_settings[] =
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'";
+
+/*
+ * A transactional message needs a commit record, which is flushed (and, where
+ * the destination replicates synchronously, replicated) before the answer.
+ */
+static const char barrier_sql[] = "SELECT pg_logical_emit_message(true, 'peerd', '')";
+
 /* ---- what the destination's catalog says of a table */
 
 static const char columns_query[] =
@@ -184,7 +195,8 @@ open_connections(struct pg_sink *s, struct err *err)
 	snprintf(what, sizeof(what), "peerd_%s", s->cfg->mirror->flow_job_name);
 	if (!pgconn_open(pg, what, PGCONN_PLAIN, CONNECT_TIMEOUT, s->cfg->intr, &s->conn, err) ||
 	    !pgconn_open(pg, what, PGCONN_PLAIN, CONNECT_TIMEOUT, s->cfg->intr, &s->barrier, err) ||
-	    !pgconn_run(s->conn, err, "%s", apply_settings))
+	    !pgconn_run(s->conn, err, "%s", apply_settings) ||
+	    !pgconn_run(s->barrier, err, "%s", barrier_settings))
 		return false;
 	s->pq = pgconn_pq(s->conn);
 	/* needs a right that a role may lack: triggers and foreign keys then fire, and must hold */
@@ -225,7 +237,8 @@ pg_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 	for (i = 0; i < s->cfg->ntables; i++)
 		if (!s->tables[i].t->stopped && !load_table(s, &s->tables[i], err))
 			return err_context(err, "destination");
-	if (!read_checkpoint(s, &lsn, err))
+	/* what a killed worker committed last may not be on disk, and the source is told of it now */
+	if (!read_checkpoint(s, &lsn, err) || !pgconn_run(s->barrier, err, "%s", barrier_sql))
 		return err_context(err, "destination");
 	s->applied_lsn = s->durable_lsn = lsn;
 	watch(s);
@@ -245,16 +258,12 @@ barrier_failed(struct pg_sink *s)
 	s->base.cb->on_error(s->base.cb->arg, &err);
 }
 
-/*
- * A transactional message needs a commit record, which is flushed (and, where
- * the destination replicates synchronously, replicated) before the answer.
- */
 static void
 barrier_send(struct pg_sink *s)
 {
 	s->barrier_busy = true;
 	s->barrier_lsn = s->applied_lsn;
-	if (PQsendQuery(pgconn_pq(s->barrier), "SELECT pg_logical_emit_message(true, 'peerd', '')") != 1 ||
+	if (PQsendQuery(pgconn_pq(s->barrier), barrier_sql) != 1 ||
 	    PQflush(pgconn_pq(s->barrier)) < 0)
 		barrier_failed(s);
 }
