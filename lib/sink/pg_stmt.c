@@ -53,6 +53,15 @@ param(struct writer *w, Oid type)
 	buf_printf(&w->sql, "$%u", w->n);
 }
 
+/* A column that was added on the way: its type's oid here is not known, its name is. */
+static void
+value_param(struct writer *w, uint16_t col)
+{
+	param(w, w->pt->types[col]);
+	if (w->pt->types[col] == InvalidOid)
+		buf_printf(&w->sql, "::%s", w->pt->t->cols[col].type_name);
+}
+
 static void
 ident(struct writer *w, uint16_t col)
 {
@@ -98,7 +107,7 @@ values_list(struct writer *w, bool (*pick)(const struct writer *, uint16_t))
 			if (!pick(w, i))
 				continue;
 			separator(w, &first, ", ");
-			param(w, w->pt->types[i]);
+			value_param(w, i);
 		}
 		buf_char(&w->sql, ')');
 	}
@@ -164,7 +173,7 @@ where_params(struct writer *w)
 		first = false;
 		ident(w, i);
 		buf_printf(&w->sql, " %s ", w->pt->equals[k]);
-		param(w, w->pt->types[i]);
+		value_param(w, i);
 	}
 }
 
@@ -180,7 +189,7 @@ where_whole(struct writer *w)
 		buf_str_add(&w->sql, i > 0 ? " AND w." : " WHERE w.");
 		ident(w, i);
 		buf_str_add(&w->sql, "::text IS NOT DISTINCT FROM ");
-		param(w, w->pt->types[i]);
+		value_param(w, i);
 		buf_str_add(&w->sql, "::text");
 	}
 	if (w->s->soft_delete[0] != '\0') {
@@ -244,7 +253,7 @@ set_columns(struct writer *w, bool from_values, bool with_key)
 		if (from_values)
 			buf_printf(&w->sql, "v.c%u", i);
 		else
-			param(w, w->pt->types[i]);
+			value_param(w, i);
 	}
 	set_own_columns(w, &first, false);
 	if (first) {
