@@ -163,12 +163,14 @@ pgoutput_decode(struct slice bytes, struct pgoutput_msg *msg_r, struct err *err)
 {
 	struct rbuf r = rbuf_of(bytes);
 	uint8_t kind = rbuf_u8(&r);
+	struct pgoutput_msg m;
 
 	if (kind >= 128 || decoders[kind] == NULL)
 		return err_set(err, ERR_PROTOCOL, "unknown replication message of kind 0x%02x", kind);
-	msg_r->kind = kind;
-	decoders[kind](&r, msg_r);
+	m.kind = kind;
+	decoders[kind](&r, &m);
 	if (!rbuf_done(&r))
 		return err_set(err, ERR_PROTOCOL, "malformed replication message \"%c\"", kind);
+	*msg_r = m;
 	return true;
 }
