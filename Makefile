@@ -65,7 +65,7 @@ SYS_conn := -lpq $(SYS_types)
 SYS_ipc	:= $(SYS_types)
 SYS_sink := $(SYS_conn)
 SYS_catalog := -lsqlite3 $(SYS_types)
-SYS_control := -levent_openssl -lssl -lcurl -lsystemd -lpq $(SYS_catalog)
+SYS_control := -levent_openssl -lssl $(SYS_catalog)
 SYS_workers := $(SYS_sink)
 
 PROTOS	:= peers flow route worker
@@ -123,7 +123,7 @@ $(foreach f,$(FLOORS),$(eval $(call floor_rule,$(f))))
 $(BUILD)/bin/peerd: $(call objs,$(wildcard cmd/peerd/*.c)) $(call libs,control)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SYS_control)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lsystemd $(SYS_control)
 
 $(BUILD)/bin/peerd-worker: $(call objs,$(wildcard cmd/peerd-worker/*.c)) $(call libs,workers)
 	@mkdir -p $(@D)
@@ -140,12 +140,15 @@ $(BUILD)/bin/peerctl: $(call objs,$(wildcard cmd/peerctl/*.c)) $(call libs,types
 CHECK_LIBS := -lcheck -lsubunit -lm -lrt -lpthread
 HARNESS_OBJ := $(call objs,$(wildcard tests/harness/*.c))
 
+# what the unit tests of a floor need beyond the floor's own libraries
+TEST_control := -lcurl
+
 unit_srcs = $(wildcard tests/unit/$(1)/test_*.c)
 unit_bins = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(call unit_srcs,$(1)))
 define unit_rule
 $(BUILD)/tests/unit/$(1)/test_%: $(BUILD)/tests/unit/$(1)/test_%.o $(call libs,$(1))
 	@echo "  LINK    $$@"
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(SYS_$(1)) $$(CHECK_LIBS)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(TEST_$(1)) $$(SYS_$(1)) $$(CHECK_LIBS)
 endef
 $(foreach f,$(FLOORS),$(eval $(call unit_rule,$(f))))
 
@@ -200,6 +203,7 @@ deps:
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
 fuzz:
+	$(Q)command -v clang >/dev/null || { echo "make fuzz needs clang"; exit 1; }
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang \
 	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined" fuzz-run
 fuzz-run: $(FUZZ_BINS)
@@ -223,6 +227,7 @@ lint: headers
 	$(Q)clang-format --dry-run -Werror $(OUR_C)
 	$(Q)scripts/lint
 
+# the unit names the programs by their path
 install: all
 	install -D -m 755 $(BUILD)/bin/peerd $(DESTDIR)$(PREFIX)/bin/peerd
 	install -D -m 755 $(BUILD)/bin/peerd-worker $(DESTDIR)$(PREFIX)/bin/peerd-worker
@@ -231,8 +236,12 @@ install: all
 	    install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$m); done
 	for m in $(wildcard packaging/man/*.8); do \
 	    install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man8/$$(basename $$m); done
-	for s in $(wildcard packaging/systemd/*.service); do \
-	    install -D -m 644 $$s $(DESTDIR)$(PREFIX)/lib/systemd/system/$$(basename $$s); done
+	install -D -m 644 packaging/completions/peerctl.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/peerctl
+	install -D -m 644 packaging/peerd.conf $(DESTDIR)$(PREFIX)/share/doc/peerd/peerd.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/bin/,$(PREFIX)/bin/,' packaging/systemd/peerd.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/peerd.service
 
 clean:
 	rm -rf $(BUILD)
