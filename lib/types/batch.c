@@ -38,6 +38,13 @@ batch_reset(struct batch *b)
 	memset(b->counts, 0, b->ntables * sizeof(*b->counts));
 }
 
+static void
+note_opened(struct batch *b)
+{
+	if (b->opened_us == 0)
+		b->opened_us = clock_wall_us();
+}
+
 void
 batch_add(struct batch *b, struct table *t, enum change_op op, const struct row *old,
     bool old_whole, const struct row *new)
@@ -46,8 +53,7 @@ batch_add(struct batch *b, struct table *t, enum change_op op, const struct row 
 		b->changes_cap = b->changes_cap > 0 ? b->changes_cap * 2 : 1024;
 		b->changes = xrealloc(b->changes, b->changes_cap * sizeof(*b->changes));
 	}
-	if (b->opened_us == 0)
-		b->opened_us = clock_wall_us();
+	note_opened(b);
 	b->changes[b->nchanges++] = (struct change){
 		.table = t, .op = op, .old = old, .old_whole = old_whole, .new = new,
 	};
@@ -98,8 +104,7 @@ batch_truncate(struct batch *b, struct table **tables, uint32_t ntables, bool ca
 	struct segment *s;
 
 	flush_open(b);
-	if (b->opened_us == 0)
-		b->opened_us = clock_wall_us();
+	note_opened(b);
 	s = add_segment(b, SEGMENT_TRUNCATE);
 	s->tables = arena_dup(b->arena, tables, ntables * sizeof(*tables));
 	s->ntables = ntables;
@@ -111,12 +116,15 @@ void
 batch_ddl(struct batch *b, const char *sql)
 {
 	flush_open(b);
-	if (b->opened_us == 0)
-		b->opened_us = clock_wall_us();
+	note_opened(b);
 	add_segment(b, SEGMENT_DDL)->sql = arena_strdup(b->arena, sql);
 }
 
-/* With no change since the last segment, that segment is what commits here. */
+/*
+ * With no change since the last segment, that segment is what commits here. In
+ * a batch that has none yet, it is the transaction that the batch before left
+ * open: a segment without changes commits it.
+ */
 void
 batch_commit(struct batch *b, lsn_t end_lsn, usec_t commit_us)
 {
@@ -125,8 +133,12 @@ batch_commit(struct batch *b, lsn_t end_lsn, usec_t commit_us)
 	b->end_lsn = end_lsn;
 	b->commit_us = commit_us;
 	b->boundary = b->nchanges;
-	if (b->open_from == b->nchanges && b->nsegments > 0)
-		b->segments[b->nsegments - 1].commit_lsn = end_lsn;
+	if (b->open_from < b->nchanges)
+		return;
+	note_opened(b);
+	if (b->nsegments == 0)
+		add_segment(b, SEGMENT_CHANGES);
+	b->segments[b->nsegments - 1].commit_lsn = end_lsn;
 }
 
 void

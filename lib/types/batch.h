@@ -75,12 +75,14 @@ void	batch_add(struct batch *b, struct table *t, enum change_op op, const struct
 void	batch_truncate(struct batch *b, struct table **tables, uint32_t ntables, bool cascade,
 	    bool restart);
 void	batch_ddl(struct batch *b, const char *sql);	/* sql is copied */
+
+/* Of a transaction that has changes, in this batch or in the one before. */
 void	batch_commit(struct batch *b, lsn_t end_lsn, usec_t commit_us);
 
 /* No more will be added; segments are complete. */
 void	batch_close(struct batch *b);
 
-/* Nothing to apply (commits of unmirrored tables alone leave it empty). */
+/* Nothing to apply and nothing to commit. */
 bool	batch_empty(const struct batch *b);
 
 /* At the ceiling of rows or bytes. max_changes: the mirror's own limit. */

@@ -74,15 +74,16 @@ int
 row_key_compare(const struct table *t, const struct row *a, const struct row *b)
 {
 	struct row_value x, y;
-	uint32_t n;
 	uint16_t i;
 	int c;
 
 	for (i = 0; i < t->nkeys; i++) {
 		x = row_column(a, t->keys[i]);
 		y = row_column(b, t->keys[i]);
-		n = x.len < y.len ? x.len : y.len;
-		c = n < ROW_UNCHANGED ? memcmp(x.p, y.p, n) : 0;
+		c = 0;
+		/* a value that is not there has no bytes; its length sorts it last */
+		if (x.len < ROW_UNCHANGED && y.len < ROW_UNCHANGED)
+			c = memcmp(x.p, y.p, x.len < y.len ? x.len : y.len);
 		if (c != 0)
 			return c;
 		if (x.len != y.len)
