@@ -155,7 +155,7 @@ table_set_text(char **field, const char *text)
 {
 	static const PeerdWorker__MirrorTable blank = PEERD_WORKER__MIRROR_TABLE__INIT;
 
-	if (*field != blank.error)
+	if (*field != blank.error && *field != blank.error_hint)
 		free(*field);
 	*field = xstrdup(text);
 }
