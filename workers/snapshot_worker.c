@@ -321,6 +321,18 @@ on_assign(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 
 /* ---- life */
 
+/* It dies with the connection that exported it: then the whole load is to start over. */
+static bool
+import_snapshot(struct loader *l, struct err *err)
+{
+	if (pgconn_run(l->src, err, "SET TRANSACTION SNAPSHOT '%s'", l->config->snapshot_name))
+		return true;
+	/* no such snapshot; the second from Postgres 17 on */
+	if (strcmp(err->sqlstate, "22023") == 0 || strcmp(err->sqlstate, "42704") == 0)
+		err->code = ERR_TRANSIENT;
+	return false;
+}
+
 static bool
 open_both(struct loader *l, struct err *err)
 {
@@ -332,7 +344,7 @@ open_both(struct loader *l, struct err *err)
 	snprintf(what, sizeof(what), "peerd_%s", l->config->mirror);
 	if (!pgconn_open(src, what, PGCONN_PLAIN, CONNECT_TIMEOUT, NULL, &l->src, err) ||
 	    !pgconn_run(l->src, err, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") ||
-	    !pgconn_run(l->src, err, "SET TRANSACTION SNAPSHOT '%s'", l->config->snapshot_name))
+	    !import_snapshot(l, err))
 		return err_context(err, "source");
 	if (!pgconn_open(dst, what, PGCONN_PLAIN, CONNECT_TIMEOUT, NULL, &l->dst, err))
 		return err_context(err, "destination");
