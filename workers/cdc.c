@@ -382,7 +382,6 @@ cdc_start(struct worker *w, struct err *err)
 	struct cdc *c = xcalloc(1, sizeof(*c));
 	lsn_t checkpoint;
 
-	w->cdc = c;
 	c->w = w;
 	c->max_changes = w->config->mirror->max_batch_size > 0 ? w->config->mirror->max_batch_size :
 	    BATCH_CHANGES_MAX;
@@ -399,5 +398,6 @@ cdc_start(struct worker *w, struct err *err)
 	ledger_init(&c->ledger, checkpoint);
 	c->rows_at = clock_mono_us();
 	watch_events(c);
+	w->cdc = c;	/* from here on a stop is the stream's business */
 	return true;
 }
