@@ -6,17 +6,17 @@ int64_t
 snapshot_blocks_per_partition(int64_t blocks, int64_t rows, int64_t rows_wanted, bool ranges)
 {
 	int64_t per, least = (blocks + SNAPSHOT_PARTITIONS_MAX - 1) / SNAPSHOT_PARTITIONS_MAX;
+	double share;
 
 	if (!ranges || blocks <= 1)
 		return blocks > 0 ? blocks : 1;
 	if (rows > 0)
-		per = (int64_t)((double)blocks * (double)rows_wanted / (double)rows);
+		share = (double)blocks * (double)rows_wanted / (double)rows;
 	else
-		per = rows_wanted / ROWS_PER_BLOCK_GUESS;
+		share = (double)(rows_wanted / ROWS_PER_BLOCK_GUESS);
+	per = share < (double)blocks ? (int64_t)share : blocks;
 	if (per < least)
 		per = least;
-	if (per > blocks)
-		per = blocks;
 	return per > 0 ? per : 1;
 }
 

@@ -163,7 +163,7 @@ world_begin(enum identity identity, uint32_t nkeys, uint32_t mask)
 	for (k = 0; k < nkeys; k++)
 		w.now[k] = (struct model_row){ .there = (mask >> k & 1) != 0, .x = k, .t = k };
 	memcpy(w.before, w.now, sizeof(w.now));
-	snprintf(story, sizeof(story), "identity %d, rows %x:", identity, mask);
+	snprintf(story, sizeof(story), ": identity %d, rows %x:", identity, mask);
 	return w;
 }
 
