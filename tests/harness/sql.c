@@ -5,16 +5,29 @@
 #include "tests/harness/fail.h"
 #include "tests/harness/poll.h"
 
+#define RECOVERY_MS 30000
+
 static void
 ignore_notice(void *arg, const char *words)
 {
 }
 
+/* A server that recovers from a crash says so, and soon lets one in. */
+static bool
+is_open_or_refused(PGconn **c, const char *conninfo)
+{
+	PQfinish(*c);
+	*c = PQconnectdb(conninfo);
+	return PQstatus(*c) == CONNECTION_OK ||
+	       strstr(PQerrorMessage(*c), "the database system is ") == NULL;
+}
+
 PGconn *
 sql_open(const char *conninfo)
 {
-	PGconn *c = PQconnectdb(conninfo);
+	PGconn *c = NULL;
 
+	(void)poll_until(RECOVERY_MS, is_open_or_refused(&c, conninfo));
 	if (PQstatus(c) != CONNECTION_OK)
 		test_fail("could not connect to %s: %s", conninfo, PQerrorMessage(c));
 	PQsetNoticeProcessor(c, ignore_notice, NULL);
