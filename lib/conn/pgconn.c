@@ -158,23 +158,42 @@ connect_loop(struct pgconn *c, usec_t timeout, struct err *err)
 	return st == PGRES_POLLING_OK || error_from_connection(c->pq, err);
 }
 
-/* The server says why it refused only in words; a refusal for good is the user's to mend. */
+/*
+ * libpq passes on why a server refused a connection, but not its SQLSTATE. A
+ * refusal for good is the user's to mend; the code tells others of which kind
+ * it is. The first that fits counts.
+ */
 static void
 classify_connect_error(struct err *err)
 {
-	static const char *const for_good[] = { "authentication failed", "no pg_hba.conf entry",
-		"does not exist", "no password supplied", "is not permitted to log in",
-		"must be superuser or replication role", "permission denied",
-		"SSL", "certificate", "could not translate host name" };
-	size_t i;
+	static const struct {
+		const char *words;
+		const char *sqlstate;
+	} for_good[] = {
+		{ "authentication failed", "28P01" },
+		{ "no password supplied", "28P01" },
+		{ "no pg_hba.conf entry", "28000" },
+		{ "is not permitted to log in", "28000" },
+		{ "must be superuser or replication role", "42501" },
+		{ "permission denied", "42501" },
+		{ "does not exist", "28000" }, /* the role, or the database */
+		{ "SSL", "08001" },
+		{ "certificate", "08001" },
+		{ "could not translate host name", "08001" },
+	};
+	size_t i, n = sizeof(for_good) / sizeof(for_good[0]);
 
-	for (i = 0; i < sizeof(for_good) / sizeof(for_good[0]); i++)
-		if (err->code == ERR_TRANSIENT && strstr(err->msg, for_good[i]) != NULL)
-			err->code = ERR_CONFIG;
+	for (i = 0; i < n && strstr(err->msg, for_good[i].words) == NULL; i++)
+		;
+	if (err->code == ERR_TRANSIENT && i < n) {
+		err->code = ERR_CONFIG;
+		snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", for_good[i].sqlstate);
+	}
 	if (err->hint[0] == '\0')
-		err_hint(err, "%s", err->code == ERR_CONFIG
-			? "check the peer's user, password, database, TLS settings and the server's pg_hba.conf"
-			: "check the peer's host and port, and that the server is running");
+		err_hint(err, "%s", err->code == ERR_CONFIG ?
+			"check the peer's user, password, database, TLS settings and the server's"
+			" pg_hba.conf" :
+			"check the peer's host and port, and that the server is running");
 }
 
 bool

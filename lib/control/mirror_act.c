@@ -72,7 +72,7 @@ mirror_proved_healthy(struct mirror *m)
 
 /* ---- the end of a worker */
 
-/* Errors that a running mirror may get over when somebody mends a right or a password. */
+/* Errors that a running mirror may get over when somebody mends a right, a password, a name. */
 static bool
 error_may_mend(const struct mirror *m, const struct err *err)
 {
@@ -80,7 +80,8 @@ error_may_mend(const struct mirror *m, const struct err *err)
 		      mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT);
 
 	return loaded && err->code == ERR_CONFIG &&
-	       (str_starts(err->sqlstate, "28") || strcmp(err->sqlstate, "42501") == 0);
+	       (str_starts(err->sqlstate, "28") || str_starts(err->sqlstate, "08") ||
+		   strcmp(err->sqlstate, "42501") == 0);
 }
 
 static enum mirror_event
