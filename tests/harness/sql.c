@@ -12,14 +12,18 @@ ignore_notice(void *arg, const char *words)
 {
 }
 
-/* A server that recovers from a crash says so, and soon lets one in. */
+/* A server that crashes hangs up, one that recovers says so; both soon let one in again. */
 static bool
 is_open_or_refused(PGconn **c, const char *conninfo)
 {
+	const char *words;
+
 	PQfinish(*c);
 	*c = PQconnectdb(conninfo);
+	words = PQerrorMessage(*c);
 	return PQstatus(*c) == CONNECTION_OK ||
-	       strstr(PQerrorMessage(*c), "the database system is ") == NULL;
+	       (strstr(words, "the database system is ") == NULL &&
+		   strstr(words, "closed the connection") == NULL);
 }
 
 PGconn *
