@@ -13,12 +13,19 @@
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/str.h"
 
 void
 pgparams_ignore_notice(void *arg, const char *message)
 {
 	(void)arg;
 	(void)message;
+}
+
+static bool
+has_text(const char *s)
+{
+	return s != NULL && s[0] != '\0';
 }
 
 /* A later value for a keyword replaces the earlier one. */
@@ -40,10 +47,22 @@ param_set(struct pgparams *p, const char *key, const char *value)
 	p->values[i] = xstrdup(value);
 }
 
+/* "" when it is not set. */
+static const char *
+param_get(const struct pgparams *p, const char *key)
+{
+	int i;
+
+	for (i = 0; i < p->n; i++)
+		if (strcmp(p->keys[i], key) == 0)
+			return p->values[i];
+	return "";
+}
+
 static void
 param_set_nonempty(struct pgparams *p, const char *key, const char *value)
 {
-	if (value != NULL && value[0] != '\0')
+	if (has_text(value))
 		param_set(p, key, value);
 }
 
@@ -94,16 +113,17 @@ must_use_tls(const PeerdbPeers__PostgresConfig *cfg)
 	return cfg->require_tls || (cfg->has_disable_tls && !cfg->disable_tls);
 }
 
+/* The mode to set; NULL: leave what the connection string says, or libpq's default. */
 static const char *
-tls_mode(const PeerdbPeers__PostgresConfig *cfg)
+tls_mode(const struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg)
 {
-	bool has_ca = cfg->root_ca != NULL && cfg->root_ca[0] != '\0';
-
-	if (cfg->sslmode != NULL && cfg->sslmode[0] != '\0')
+	if (has_text(cfg->sslmode))
 		return cfg->sslmode;
 	if (!must_use_tls(cfg))
 		return NULL;
-	return has_ca && !cfg->skip_cert_verification ? "verify-full" : "require";
+	if (has_text(cfg->root_ca) && !cfg->skip_cert_verification)
+		return "verify-full";
+	return str_starts(param_get(p, "sslmode"), "verify-") ? NULL : "require";
 }
 
 /* libpq verifies the certificate against `host`; the address to dial then goes into hostaddr. */
@@ -111,36 +131,49 @@ static bool
 verify_other_name(struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg, struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
+	const char *host = param_get(p, "host");
 	char addr[INET6_ADDRSTRLEN];
 	int rc;
 
-	if (cfg->tls_host[0] == '\0')
-		return true;
-	rc = getaddrinfo(cfg->host, NULL, &hints, &ai);
-	if (rc != 0)
-		return err_set(err, ERR_CONFIG, "could not resolve host \"%s\": %s", cfg->host,
-		    gai_strerror(rc));
-	rc = getnameinfo(ai->ai_addr, ai->ai_addrlen, addr, sizeof(addr), NULL, 0, NI_NUMERICHOST);
-	freeaddrinfo(ai);
-	if (rc != 0)
-		return err_set(err, ERR_CONFIG, "could not resolve host \"%s\": %s", cfg->host,
-		    gai_strerror(rc));
-	param_set(p, "hostaddr", addr);
+	if (param_get(p, "hostaddr")[0] == '\0') {
+		rc = getaddrinfo(host, NULL, &hints, &ai);
+		if (rc == 0) {
+			rc = getnameinfo(ai->ai_addr, ai->ai_addrlen, addr, sizeof(addr), NULL, 0,
+			    NI_NUMERICHOST);
+			freeaddrinfo(ai);
+		}
+		if (rc != 0)
+			return err_set(err, rc == EAI_AGAIN ? ERR_TRANSIENT : ERR_CONFIG,
+			    "could not resolve host \"%s\": %s", host, gai_strerror(rc));
+		param_set(p, "hostaddr", addr);
+	}
 	param_set(p, "host", cfg->tls_host);
 	return true;
 }
 
 static bool
+set_client_certificate(struct pgparams *p, const PeerdbPeers__ClientTlsConfig *tls, struct err *err)
+{
+	if ((tls->certificate[0] != '\0') != (tls->private_key[0] != '\0')) {
+		err_set(err, ERR_CONFIG, "client_tls has only one of certificate and private_key");
+		return err_hint(err, "give both, or neither");
+	}
+	return param_set_file(p, "sslcert", tls->certificate, err) &&
+	    param_set_file(p, "sslkey", tls->private_key, err);
+}
+
+static bool
 set_tls(struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg, struct err *err)
 {
-	param_set_nonempty(p, "sslmode", tls_mode(cfg));
-	if (cfg->root_ca != NULL && !param_set_file(p, "sslrootcert", cfg->root_ca, err))
+	/* given an authority, libpq verifies in every mode */
+	bool use_ca = has_text(cfg->root_ca) && (!cfg->skip_cert_verification || has_text(cfg->sslmode));
+
+	param_set_nonempty(p, "sslmode", tls_mode(p, cfg));
+	if (use_ca && !param_set_file(p, "sslrootcert", cfg->root_ca, err))
 		return false;
-	if (cfg->client_tls != NULL &&
-	    (!param_set_file(p, "sslcert", cfg->client_tls->certificate, err) ||
-		!param_set_file(p, "sslkey", cfg->client_tls->private_key, err)))
+	if (cfg->client_tls != NULL && !set_client_certificate(p, cfg->client_tls, err))
 		return false;
-	return verify_other_name(p, cfg, err);
+	return cfg->tls_host[0] == '\0' || verify_other_name(p, cfg, err);
 }
 
 /* Blanks, the brackets of [::1] and anything after '/' or '?' are not part of a host name. */
@@ -198,7 +231,7 @@ pgparams_build(struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg, const
 	if (!check_supported(cfg, err))
 		return false;
 	set_session(p, what, replication);
-	if (cfg->connection_string != NULL && cfg->connection_string[0] != '\0' &&
+	if (has_text(cfg->connection_string) &&
 	    !from_connection_string(p, cfg->connection_string, err))
 		return false;
 	set_host(p, cfg->host);

@@ -8,7 +8,8 @@
  *
  * Precedence: connection_string, then host/port/user/password/database, then
  * TLS fields, then the `options` map; sslmode given explicitly wins over the
- * older tls fields. Default sslmode is libpq's own ("prefer").
+ * older tls fields, which never lower what the connection string verifies.
+ * Default sslmode is libpq's own ("prefer").
  *
  * Errors: ERR_CONFIG for values that cannot work, without repeating secrets.
  */
