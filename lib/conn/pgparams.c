@@ -166,7 +166,8 @@ static bool
 set_tls(struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg, struct err *err)
 {
 	/* given an authority, libpq verifies in every mode */
-	bool use_ca = has_text(cfg->root_ca) && (!cfg->skip_cert_verification || has_text(cfg->sslmode));
+	bool use_ca = has_text(cfg->root_ca) &&
+	    (!cfg->skip_cert_verification || has_text(cfg->sslmode));
 
 	param_set_nonempty(p, "sslmode", tls_mode(p, cfg));
 	if (use_ca && !param_set_file(p, "sslrootcert", cfg->root_ca, err))
