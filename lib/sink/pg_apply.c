@@ -157,9 +157,12 @@ take_results(struct pg_sink *s)
 	return true;
 }
 
+/* Whatever was wrong before: without a connection it cannot be mended, with a new one it can. */
 static enum step
 connection_lost(struct pg_sink *s)
 {
+	s->failing = false;
+	err_clear(&s->err);
 	note_error(s, NULL, NULL);
 	sink_failed(s);
 	return STEP_DONE;
@@ -201,8 +204,8 @@ step_pipeline(struct pg_sink *s)
 	task = &s->tasks.v[s->task];
 	if (task->kind == TASK_COPY)
 		return send_sync(s);
-	/* a statement may take two places (its PREPARE), the sync one more */
-	if (s->flight_n + 3 > IN_FLIGHT_MAX)
+	/* two statements at most, each with its PREPARE, and the sync */
+	if (s->flight_n + 5 > IN_FLIGHT_MAX)
 		return STEP_WAIT;
 	if (!pg_task_send(s, task, &done))
 		return connection_lost(s);
@@ -220,7 +223,8 @@ step_pipeline(struct pg_sink *s)
 static enum step
 start_rollback(struct pg_sink *s)
 {
-	const char *sql = s->tx_open ? "ROLLBACK TO SAVEPOINT peerd" : "ROLLBACK";
+	const char *sql = s->tx_open ?
+	    "ROLLBACK TO SAVEPOINT peerd; RELEASE SAVEPOINT peerd" : "ROLLBACK";
 
 	if (PQsendQuery(s->pq, sql) != 1)
 		return connection_lost(s);
@@ -394,9 +398,26 @@ after_rollback(struct pg_sink *s)
 	return STEP_AGAIN;
 }
 
+/*
+ * The session is being ended, or an error at COMMIT took the whole transaction
+ * along: then there is no savepoint any more, and that error is the one to tell.
+ */
+static enum step
+rollback_failed(struct pg_sink *s, const PGresult *res)
+{
+	struct err err = ERR_INIT;
+
+	pgconn_error(s->pq, res, &err);
+	if (err_policy(err.code) == ERR_POLICY_RETRY)
+		s->err = err;
+	sink_failed(s);
+	return STEP_DONE;
+}
+
 static enum step
 step_rollback(struct pg_sink *s)
 {
+	enum step st = STEP_AGAIN;
 	PGresult *res;
 
 	if (PQconsumeInput(s->pq) != 1)
@@ -404,14 +425,14 @@ step_rollback(struct pg_sink *s)
 	if (PQflush(s->pq) == 1 || PQisBusy(s->pq))
 		return STEP_WAIT;
 	res = PQgetResult(s->pq);
-	if (res != NULL) {
-		bool ok = PQresultStatus(res) == PGRES_COMMAND_OK;
-
-		PQclear(res);
-		return ok ? STEP_AGAIN : connection_lost(s);
+	if (res == NULL) {
+		flight_pop(s);
+		return after_rollback(s);
 	}
-	flight_pop(s);
-	return after_rollback(s);
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		st = rollback_failed(s, res);
+	PQclear(res);
+	return st;
 }
 
 /* ---- the loop's side */

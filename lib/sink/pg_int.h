@@ -44,6 +44,7 @@ enum pg_stmt_kind {
 	STMT_MOVE,		/* one row: sent columns, then the old key it is matched by */
 	STMT_DELETE,		/* rows of key columns */
 	STMT_DELETE_ARRAY,	/* one array of single-column keys */
+	STMT_DELETE_DEAD,	/* one key: its row, if that is flagged as deleted */
 	STMT_SOFT_DELETE,
 	STMT_SOFT_DELETE_ARRAY,
 	STMT_DELETE_WHOLE,	/* one row of all columns, matched whole */

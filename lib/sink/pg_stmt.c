@@ -237,6 +237,15 @@ upsert_text(struct writer *w)
 	set_own_columns(w, &first, false);
 }
 
+/* There is nothing to set: touch the row all the same, so that it counts. */
+static void
+touch_key(struct writer *w)
+{
+	ident(w, w->pt->t->keys[0]);
+	buf_str_add(&w->sql, " = d.");
+	ident(w, w->pt->t->keys[0]);
+}
+
 /* SET of the sent columns that are not key, from v.cN or from parameters. */
 static void
 set_columns(struct writer *w, bool from_values, bool with_key)
@@ -256,12 +265,8 @@ set_columns(struct writer *w, bool from_values, bool with_key)
 			value_param(w, i);
 	}
 	set_own_columns(w, &first, false);
-	if (first) {
-		/* nothing but the key: touch the row all the same, so that it counts */
-		ident(w, w->pt->t->keys[0]);
-		buf_str_add(&w->sql, " = d.");
-		ident(w, w->pt->t->keys[0]);
-	}
+	if (first)
+		touch_key(w);
 }
 
 /* One row needs no VALUES list; the parameters are the same: sent columns in table order. */
@@ -279,14 +284,15 @@ update_one_text(struct writer *w)
 			continue;
 		w->types[w->n] = w->pt->types[i];
 		number[i] = ++w->n;
-		/* a key column is set to itself only where there is nothing else to set */
-		if (t->cols[i].key && t->nkeys < t->ncols)
+		if (t->cols[i].key)
 			continue;
 		separator(w, &first, ", ");
 		ident(w, i);
 		buf_printf(&w->sql, " = $%u", number[i]);
 	}
 	set_own_columns(w, &first, false);
+	if (first)
+		touch_key(w);
 	for (i = 0; i < t->nkeys; i++) {
 		buf_str_add(&w->sql, i > 0 ? " AND d." : " WHERE d.");
 		ident(w, t->keys[i]);
@@ -360,6 +366,17 @@ delete_text(struct writer *w)
 	where_values(w);
 }
 
+/* A row that is flagged as deleted makes room for a living one of its key. */
+static void
+delete_dead_text(struct writer *w)
+{
+	delete_head(w, false);
+	where_params(w);
+	buf_str_add(&w->sql, " AND d.");
+	pgconn_ident(&w->sql, w->s->soft_delete);
+	buf_str_add(&w->sql, " IS TRUE");
+}
+
 static void
 delete_array_text(struct writer *w)
 {
@@ -400,6 +417,7 @@ static void (*const texts[STMT_KINDS])(struct writer *) = {
 	[STMT_MOVE] = move_text,
 	[STMT_DELETE] = delete_text,
 	[STMT_DELETE_ARRAY] = delete_array_text,
+	[STMT_DELETE_DEAD] = delete_dead_text,
 	[STMT_SOFT_DELETE] = delete_text,
 	[STMT_SOFT_DELETE_ARRAY] = delete_array_text,
 	[STMT_DELETE_WHOLE] = delete_whole_text,

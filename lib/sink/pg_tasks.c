@@ -86,11 +86,12 @@ add_table(struct pg_sink *s, const struct coalesced *c)
 	add_deletes(s, pt, c->deletes);
 	add_set(s, TASK_ROWS, STMT_UPDATE, pt, c->updates);
 	add_set(s, TASK_SINGLES, STMT_UPDATE, pt, c->partials);
-	add_inserts(s, pt, c->inserts);
+	/* before the living: keys of other bytes may be equal to theirs (1.0 and 1.00) */
 	if (s->soft_delete[0] != '\0' && c->ghosts.n > 0) {
 		add_inserts(s, pt, c->ghosts);
 		add_deletes(s, pt, c->ghosts);
 	}
+	add_inserts(s, pt, c->inserts);
 }
 
 /*
@@ -309,6 +310,22 @@ send_delete(struct pg_sink *s, struct pg_table *pt, const struct row *old)
 	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, kind, 1, NULL), 1);
 }
 
+/* The row keeps what was not sent by moving itself; a deleted one may lie where it goes. */
+static bool
+send_move(struct pg_sink *s, struct pg_table *pt, const struct row *old, const struct row *new)
+{
+	pg_param_reset(s);
+	if (s->soft_delete[0] != '\0') {
+		add_row_params(s, pt, new, true);
+		if (!pg_stmt_send(s, pt, pg_stmt_get(s, pt, STMT_DELETE_DEAD, 1, NULL), 0))
+			return false;
+		pg_param_reset(s);
+	}
+	add_row_params(s, pt, new, false);
+	add_row_params(s, pt, old, true);
+	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, STMT_MOVE, 1, new), 1);
+}
+
 static bool
 send_update(struct pg_sink *s, struct pg_table *pt, const struct change *c)
 {
@@ -323,8 +340,7 @@ send_update(struct pg_sink *s, struct pg_table *pt, const struct change *c)
 	}
 	if (c->old == NULL || row_key_compare(pt->t, c->old, new) == 0)
 		return pg_stmt_send(s, pt, pg_stmt_get(s, pt, STMT_UPDATE, 1, new), 1);
-	add_row_params(s, pt, c->old, true);
-	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, STMT_MOVE, 1, new), 1);
+	return send_move(s, pt, c->old, new);
 }
 
 static bool
