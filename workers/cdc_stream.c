@@ -57,6 +57,19 @@ on_relation(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, str
 	}
 }
 
+/* Which row it was cannot be told, so the table cannot go on. Returns true, as the stream can. */
+static bool
+stop_unidentified(struct cdc *c, struct table *t)
+{
+	struct err why = ERR_INIT;
+
+	err_set(&why, ERR_DATA, "the replica identity of %s changed on the source, its changes do"
+	    " not name their rows any more", t->source_label);
+	err_hint(&why, "drop and create the mirror again to load the table anew");
+	stop_table(c, t, &why);
+	return true;
+}
+
 static bool
 on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
 {
@@ -76,9 +89,16 @@ on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 		return false;
 	if (t == NULL)
 		return true;
+	if (m->kind != PGOUTPUT_INSERT && !relmap_identifies(c->rels, ch->relid))
+		return stop_unidentified(c, t);
 	if ((ch->old_form != '\0' && !relmap_row(c->rels, ch->relid, &ch->old, a, &old, err)) ||
 	    (ch->has_new && !relmap_row(c->rels, ch->relid, &ch->new, a, &new, err)))
 		return false;
+	if (new != NULL && new->unchanged > 0) {
+		new = row_complete_key(a, t, old, new);
+		if (new == NULL)
+			return stop_unidentified(c, t);
+	}
 	batch_add(c->fill, t, ops[m->kind], old, ch->old_form == 'O', new);
 	ledger_change(&c->ledger);
 	return true;

@@ -11,6 +11,7 @@
 struct rel {
 	relid_t relid;
 	struct table *table;	/* NULL: ignored */
+	bool identifies;	/* old rows have the key that the table is matched by */
 	uint16_t ncols;
 	int16_t *to;		/* stream column -> table column, or NOT_CARRIED */
 	UT_hash_handle hh;
@@ -140,6 +141,7 @@ map_columns(struct rel *r, const struct table *t, const struct pgoutput_relation
 
 	r->to = xrealloc(r->to, rel->ncols * sizeof(*r->to));
 	r->ncols = rel->ncols;
+	r->identifies = t->nkeys > 0 || rel->identity == 'f';
 	*unknown_r = 0;
 	for (i = 0; i < rel->ncols; i++) {
 		c = pgoutput_next_column(&cols);
@@ -150,6 +152,8 @@ map_columns(struct rel *r, const struct table *t, const struct pgoutput_relation
 		if (to < 0)
 			continue;
 		seen[to] = true;
+		if (t->cols[to].key && !c.key)
+			r->identifies = false;
 		if (c.type_oid != t->cols[to].type_oid || c.type_modifier != t->cols[to].type_modifier)
 			return mismatch(err, t, c.name, "changed its type");
 	}
@@ -219,6 +223,12 @@ relmap_table(struct relmap *m, relid_t relid, struct table **t_r, struct err *er
 		    relid);
 	*t_r = r->table != NULL && !r->table->stopped ? r->table : NULL;
 	return true;
+}
+
+bool
+relmap_identifies(struct relmap *m, relid_t relid)
+{
+	return rel_get(m, relid)->identifies;
 }
 
 static bool

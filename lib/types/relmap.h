@@ -37,6 +37,12 @@ bool	relmap_remap(struct relmap *m, const struct pgoutput_relation *rel, struct 
 /* The table of a relation; NULL: ignored. False: never announced (ERR_PROTOCOL). */
 bool	relmap_table(struct relmap *m, relid_t relid, struct table **t_r, struct err *err);
 
+/*
+ * Do its updates and deletes name rows by what the table is matched by? Not after
+ * ALTER TABLE ... REPLICA IDENTITY. Call after relmap_table() for the same relid.
+ */
+bool	relmap_identifies(struct relmap *m, relid_t relid);
+
 /* A tuple of that relation as a row of its table. Call after relmap_table() for the same relid. */
 bool	relmap_row(struct relmap *m, relid_t relid, const struct pgoutput_tuple *tuple,
 	    struct arena *a, const struct row **row_r, struct err *err);

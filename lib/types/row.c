@@ -107,3 +107,23 @@ row_merge(struct arena *a, const struct table *t, const struct row *older, const
 	}
 	return row_new(a, values, t->ncols, newer->text);
 }
+
+const struct row *
+row_complete_key(struct arena *a, const struct table *t, const struct row *old,
+    const struct row *new)
+{
+	struct row_value values[COLUMNS_MAX];
+	uint16_t i, key, missing = 0;
+
+	row_values(new, t->ncols, values);
+	for (i = 0; i < t->nkeys; i++) {
+		key = t->keys[i];
+		if (values[key].len != ROW_UNCHANGED)
+			continue;
+		if (old == NULL)
+			return NULL;
+		values[key] = row_column(old, key);
+		missing++;
+	}
+	return missing > 0 ? row_new(a, values, t->ncols, new->text) : new;
+}

@@ -65,4 +65,11 @@ int	row_key_compare(const struct table *t, const struct row *a, const struct row
 struct row *row_merge(struct arena *a, const struct table *t, const struct row *older,
 	    const struct row *newer);
 
+/*
+ * new, with the key's values that were not sent (unchanged TOAST) taken from
+ * old, which is NULL or has at least the key; NULL when they are nowhere.
+ */
+const struct row *row_complete_key(struct arena *a, const struct table *t, const struct row *old,
+	    const struct row *new);
+
 #endif
