@@ -195,14 +195,22 @@ add_partition(struct snapshot *sn)
 	return &sn->parts[sn->nparts++];
 }
 
+static uint32_t
+per_table_workers(const PeerdbFlow__FlowConnectionConfigs *cfg)
+{
+	return cfg->snapshot_max_parallel_workers > 0 ? cfg->snapshot_max_parallel_workers : 4;
+}
+
 static void
 cut_leaf(struct snapshot *sn, struct load_table *lt, const struct pginfo_leaf *leaf, bool ranges)
 {
-	int64_t wanted = sn->w->config->mirror->snapshot_num_rows_per_partition, per, from;
+	const PeerdbFlow__FlowConnectionConfigs *cfg = sn->w->config->mirror;
+	int64_t wanted = cfg->snapshot_num_rows_per_partition, per, from;
 	struct partition *p;
 
 	per = snapshot_blocks_per_partition(leaf->blocks, leaf->rows, wanted > 0 ? wanted : 1000000,
 	    ranges);
+	per = snapshot_even_out(leaf->blocks, per, per_table_workers(cfg));
 	for (from = 0; from == 0 || from < leaf->blocks; from += per) {
 		p = add_partition(sn);
 		*p = (struct partition){ .table = lt->t->index, .number = (int32_t)lt->count++ };
@@ -594,11 +602,11 @@ static uint32_t
 how_many(const struct snapshot *sn)
 {
 	const PeerdbFlow__FlowConnectionConfigs *cfg = sn->w->config->mirror;
-	uint64_t per_table = cfg->snapshot_max_parallel_workers, tables, n;
+	uint64_t tables, n;
 	uint64_t tasks = sn->nparts > sn->w->ntables ? sn->nparts : sn->w->ntables;
 
 	tables = cfg->snapshot_num_tables_in_parallel;
-	n = (per_table > 0 ? per_table : 4) * (tables > 0 ? tables : 1);
+	n = (uint64_t)per_table_workers(cfg) * (tables > 0 ? tables : 1);
 	n = n < tasks ? n : tasks;
 	return (uint32_t)(n < CHILDREN_MAX ? n : CHILDREN_MAX);
 }

@@ -20,6 +20,16 @@ snapshot_blocks_per_partition(int64_t blocks, int64_t rows, int64_t rows_wanted,
 	return per > 0 ? per : 1;
 }
 
+int64_t
+snapshot_even_out(int64_t blocks, int64_t per, int64_t workers)
+{
+	int64_t n = (blocks + per - 1) / per, even = (n + workers - 1) / workers * workers;
+
+	if (n <= 1 || even > SNAPSHOT_PARTITIONS_MAX)
+		return per;
+	return (blocks + even - 1) / even;
+}
+
 void
 snapshot_where(int64_t from_block, int64_t to_block, char *to, unsigned size)
 {

@@ -23,6 +23,12 @@
 int64_t	snapshot_blocks_per_partition(int64_t blocks, int64_t rows, int64_t rows_wanted,
 	    bool ranges);
 
+/*
+ * A little smaller, so that `workers` at a time come out even: a partition
+ * left over would be read by one worker while the others wait. One partition stays one.
+ */
+int64_t	snapshot_even_out(int64_t blocks, int64_t per, int64_t workers);
+
 /* The condition of one partition, "" for all of the relation; to < 0: open-ended. */
 void	snapshot_where(int64_t from_block, int64_t to_block, char *to, unsigned size);
 

@@ -57,6 +57,24 @@ START_TEST(partitions_stay_under_the_ceiling)
 END_TEST
 
 static const struct {
+	int64_t blocks, per, workers, even;
+} evens[] = {
+	{ 1000, 200, 4, 125 },	/* five become eight */
+	{ 1000, 125, 4, 125 },
+	{ 1000, 1000, 4, 1000 }, /* one stays one */
+	{ 3, 1, 4, 1 },		/* there are not as many blocks */
+	{ 1001, 500, 2, 251 },
+	{ MAX, 1, 3, 1 },	/* the ceiling holds */
+};
+
+START_TEST(partitions_come_out_even)
+{
+	ck_assert_int_eq(snapshot_even_out(evens[_i].blocks, evens[_i].per, evens[_i].workers),
+	    evens[_i].even);
+}
+END_TEST
+
+static const struct {
 	int64_t from, to;
 	const char *condition;
 } ranges[] = {
@@ -89,6 +107,7 @@ main(void)
 
 	LOOP(tc, blocks_of_a_partition, plans);
 	LOOP(tc, partitions_stay_under_the_ceiling, plans);
+	LOOP(tc, partitions_come_out_even, evens);
 	LOOP(tc, condition_of_a_range, ranges);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_ENV);
