@@ -109,13 +109,23 @@ check_for(int ms)
 
 /* ---- the mirror */
 
+/* The source may be on its way down or up still: what was done to it lasts a while. */
+static bool
+mark_written(void)
+{
+	PGconn *c = cluster_try_connect(run.source, "app");
+	bool ok = c != NULL && bank_mark(c, run.mark);
+
+	sql_close(&c);
+	return ok;
+}
+
 static void
 write_mark(void)
 {
-	PGconn *c = cluster_connect(run.source, "app");
-
-	bank_mark(c, ++run.mark);
-	sql_close(&c);
+	run.mark++;
+	if (!poll_until(CATCH_UP_MS, mark_written()))
+		give_up("the source does not come back");
 }
 
 static void

@@ -396,10 +396,10 @@ bank_check(PGconn *c)
 	return words;
 }
 
-void
+bool
 bank_mark(PGconn *c, int64_t n)
 {
-	sql_exec(c, "UPDATE marker SET n = %lld", (long long)n);
+	return sql_try(c, text("UPDATE marker SET n = %lld", (long long)n));
 }
 
 int64_t

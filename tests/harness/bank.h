@@ -41,8 +41,8 @@ void bank_load_stop(struct bank_load **l); /* every client finishes its transact
 /* One snapshot's answer: "ok", which invariant is broken and by how much, or NULL: no answer. */
 const char *bank_check(PGconn *c);
 
-/* Write the marker on the source; read it (-1 when there is none) on the destination. */
-void bank_mark(PGconn *c, int64_t n);
+/* Write the marker on the source (false: the source fell); read it (-1: none) on the destination. */
+bool bank_mark(PGconn *c, int64_t n);
 int64_t bank_marked(PGconn *c);
 
 /* Small, fast, reproducible random numbers. */
