@@ -1,3 +1,5 @@
+#include "lib/base/buf.h"
+#include "lib/base/limits.h"
 #include "lib/conn/pginfo.h"
 #include "lib/conn/pgtypes.h"
 #include "lib/sink/pg_ddl.h"
@@ -104,6 +106,57 @@ switch_to_text(struct cdc *c, struct table *t, const PeerdWorker__Column *col, s
 	    " reconnecting", col->name, t->source_label);
 }
 
+static bool
+is_announced(const struct pgoutput_relation *rel, const char *name)
+{
+	struct rbuf cols = rel->cols;
+	uint16_t i;
+
+	for (i = 0; i < rel->ncols; i++)
+		if (strcmp(pgoutput_next_column(&cols).name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The catalog may be ahead of the stream: columns added later are left for the
+ * message that announces them, or the stream would seem to have lost them.
+ */
+static void
+forget_later_columns(const struct table *t, const struct pgoutput_relation *rel,
+    PeerdWorker__MirrorTable *def)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < def->n_columns; i++) {
+		PeerdWorker__Column *col = def->columns[i];
+
+		if (col->generated[0] != '\0' || is_known(t, col) || is_announced(rel, col->name))
+			def->columns[kept++] = col;
+		else
+			peerd_worker__column__free_unpacked(col, NULL);
+	}
+	def->n_columns = kept;
+}
+
+/*
+ * The stream hands a transaction over once its commit is written, which is a
+ * moment before others see it. Its lock on the table goes last of all.
+ */
+static bool
+wait_for_commit(struct cdc *c, const struct table *t, struct err *err)
+{
+	struct buf name;
+	bool ok;
+
+	buf_init(&name, KIB);
+	pgconn_qualified(&name, t->source_schema, t->source_name);
+	ok = pgconn_run(c->watch, err, "SET lock_timeout = '5s'") &&
+	    pgconn_run(c->watch, err, "SELECT FROM %s LIMIT 0", buf_str(&name));
+	buf_done(&name);
+	return ok;
+}
+
 bool
 cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation *rel,
     struct err *err)
@@ -111,7 +164,11 @@ cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation
 	PeerdWorker__MirrorTable *def = NULL;
 	size_t i;
 
-	if (!pginfo_load_table(c->watch, find_mapping(c, t), &def, err) || !copy_types(c, def, err))
+	if (!wait_for_commit(c, t, err) ||
+	    !pginfo_load_table(c->watch, find_mapping(c, t), &def, err))
+		return false;
+	forget_later_columns(t, rel, def);
+	if (!copy_types(c, def, err))
 		return false;
 	for (i = 0; i < def->n_columns; i++) {
 		const PeerdWorker__Column *col = def->columns[i];
