@@ -55,9 +55,9 @@ static const char plain_mapping[] = "{'source_table_identifier': 'public.t', "
 static const struct probe_answer *
 validate(const struct check_case *cc, const char *source, const char *destination)
 {
-	struct probe_ask ask = {
-		.method = "ValidateCDCMirror", .peer = source, .destination = destination
-	};
+	struct probe_ask ask = { .method = "ValidateCDCMirror",
+		.peer = source,
+		.destination = destination };
 
 	ask.request = json("{'connection_configs': {'flow_job_name': 'm', 'source_name': 'src', "
 			   "'destination_name': 'dst', 'do_initial_snapshot': true, "
@@ -70,16 +70,18 @@ validate(const struct check_case *cc, const char *source, const char *destinatio
 static void
 expect_nothing_left(void)
 {
-	ck_assert_str_eq(
-	    "", sql_text(rig.s,
-		    "SELECT coalesce(string_agg(slot_name, ','), '') FROM pg_replication_slots "
-		    "WHERE slot_name LIKE 'peerflow%%' AND slot_name <> 'peerflow_slot_m'"));
-	ck_assert_str_eq(
-	    "", sql_text(rig.s, "SELECT coalesce(string_agg(pubname, ','), '') FROM pg_publication "
-				"WHERE pubname LIKE 'peer%%'"));
-	ck_assert_str_eq(
-	    "", sql_text(rig.d, "SELECT coalesce(string_agg(nspname, ','), '') FROM pg_namespace "
-				"WHERE nspname LIKE '\\_peerdb%%'"));
+	ck_assert_str_eq("",
+	    sql_text(rig.s,
+		"SELECT coalesce(string_agg(slot_name, ','), '') FROM pg_replication_slots "
+		"WHERE slot_name LIKE 'peerflow%%' AND slot_name <> 'peerflow_slot_m'"));
+	ck_assert_str_eq("",
+	    sql_text(rig.s,
+		"SELECT coalesce(string_agg(pubname, ','), '') FROM pg_publication "
+		"WHERE pubname LIKE 'peer%%'"));
+	ck_assert_str_eq("",
+	    sql_text(rig.d,
+		"SELECT coalesce(string_agg(nspname, ','), '') FROM pg_namespace "
+		"WHERE nspname LIKE '\\_peerdb%%'"));
 }
 
 static const struct probe_answer *
@@ -469,15 +471,15 @@ int
 main(void)
 {
 	Suite *s = suite_create("check");
-	TCase *tc = suite_case(
-	    s, "mirrors", rig_clusters_init, rig_clusters_done, databases_init, databases_done);
+	TCase *tc = suite_case(s, "mirrors", rig_clusters_init, rig_clusters_done, databases_init,
+	    databases_done);
 
-	tcase_add_loop_test(tc, refuses, 0, sizeof(refused) / sizeof(refused[0]));
-	tcase_add_loop_test(tc, accepts, 0, sizeof(accepted) / sizeof(accepted[0]));
-	tcase_add_test(tc, missing_tables_are_named);
-	tcase_add_test(tc, a_table_is_not_mirrored_onto_itself);
-	tcase_add_test(tc, wal_level_is_named);
-	tcase_add_test(tc, senders_are_counted);
-	tcase_add_test(tc, slots_are_counted);
+	suite_loop(tc, refuses, 0, sizeof(refused) / sizeof(refused[0]));
+	suite_loop(tc, accepts, 0, sizeof(accepted) / sizeof(accepted[0]));
+	suite_test(tc, missing_tables_are_named);
+	suite_test(tc, a_table_is_not_mirrored_onto_itself);
+	suite_test(tc, wal_level_is_named);
+	suite_test(tc, senders_are_counted);
+	suite_test(tc, slots_are_counted);
 	return suite_main(s);
 }

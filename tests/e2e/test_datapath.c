@@ -19,10 +19,12 @@
 #include "tests/harness/sql.h"
 #include "tests/harness/suite.h"
 
-#define WAIT_MS	    30000
-#define HARD	    "'soft_delete_col_name': '', 'synced_at_col_name': ''"
-#define ALIVE	    "t WHERE NOT \"_PEERDB_IS_DELETED\""
-#define SOURCE_CONF "wal_sender_timeout = '4s'\n"
+#define WAIT_MS		 30000
+#define HARD		 "'soft_delete_col_name': '', 'synced_at_col_name': ''"
+#define STALL_MS	 8000 /* longer than the source's wal_sender_timeout */
+#define LOCK_WAITS	 "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+#define ALIVE		 "t WHERE NOT \"_PEERDB_IS_DELETED\""
+#define SOURCE_CONF	 "wal_sender_timeout = '4s'\n"
 #define DESTINATION_CONF "synchronous_commit = off\nwal_writer_delay = '10s'\n"
 
 static void
@@ -72,7 +74,8 @@ START_TEST(equal_keys_of_other_bytes)
 {
 	on_source("CREATE TABLE t (id numeric PRIMARY KEY, v text)");
 	mirror_run("path", "public.t", NULL);
-	on_source("BEGIN; INSERT INTO t VALUES (1.0, 'a'); UPDATE t SET id = 1.00, v = 'b'; COMMIT");
+	on_source(
+	    "BEGIN; INSERT INTO t VALUES (1.0, 'a'); UPDATE t SET id = 1.00, v = 'b'; COMMIT");
 	sql_wait(rig.d, WAIT_MS, "1.00 b", "SELECT string_agg(id || ' ' || v, ',') FROM " ALIVE);
 	on_source("DELETE FROM t");
 	sql_wait(rig.d, WAIT_MS, "(null)", "SELECT string_agg(id || ' ' || v, ',') FROM " ALIVE);
@@ -122,20 +125,104 @@ START_TEST(full_identity_given_up)
 }
 END_TEST
 
+/* ---- a destination that stalls */
+
+/* A session on the destination in whose way nothing is written to the table. */
+static PGconn *
+lock_table(const char *table)
+{
+	PGconn *c = cluster_connect(rig.destination, "app");
+
+	sql_exec(c, "BEGIN; LOCK TABLE %s IN SHARE MODE", table);
+	return c;
+}
+
+START_TEST(stalled_destination_keeps_the_source_waiting)
+{
+	PGconn *lock;
+	pid_t worker;
+
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	mirror_run("path", "public.t", HARD ", 'max_batch_size': 10");
+	worker = daemon_worker("mirror path");
+	lock = lock_table("t");
+	for (int i = 0; i < 50; i++)
+		on_source(
+		    "INSERT INTO t SELECT i, repeat('x', 5000) FROM generate_series(%d, %d) i",
+		    i * 100, i * 100 + 99);
+	sql_wait(rig.d, WAIT_MS, "1", LOCK_WAITS);
+	(void)poll_until(STALL_MS, false); /* what is waited for is the source's patience */
+	sql_close(&lock);
+	expect_equal("t");
+	ck_assert_int_eq(worker, daemon_worker("mirror path"));
+	ck_assert_str_eq("", mirror_errors("path"));
+}
+END_TEST
+
+/* ---- definitions */
+
+static void
+two_tables(void)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	on_source("CREATE TABLE u (id int PRIMARY KEY, v text)");
+	mirror_run("path", "public.t,public.u", HARD);
+}
+
+/* The worker dies after it knows of the column and before the destination has it. */
+START_TEST(killed_before_the_new_column_is_there)
+{
+	PGconn *lock;
+
+	two_tables();
+	lock = lock_table("t");
+	on_source("INSERT INTO u VALUES (1, 'before')");
+	on_source(
+	    "BEGIN; ALTER TABLE t ADD COLUMN n int; INSERT INTO t VALUES (1, 'a', 1); COMMIT");
+	sql_wait(rig.d, WAIT_MS, "1", LOCK_WAITS);
+	sql_wait(rig.s, WAIT_MS, "t",
+	    "SELECT confirmed_flush_lsn > restart_lsn FROM pg_replication_slots");
+	(void)poll_until(1500, false); /* the worker may tell the daemon too early, or not at all */
+	kill(daemon_worker("mirror path"), SIGKILL);
+	sql_close(&lock);
+	expect_equal("t");
+	expect_equal("u");
+	ck_assert_str_eq("STATUS_RUNNING", mirror_state("path"));
+}
+END_TEST
+
+START_TEST(columns_added_while_paused)
+{
+	two_tables();
+	mirror_change("path", "STATUS_PAUSED");
+	on_source("ALTER TABLE t ADD COLUMN a int DEFAULT 5; INSERT INTO t VALUES (1, 'a', 1)");
+	on_source("ALTER TABLE t ADD COLUMN b text DEFAULT 'b'; INSERT INTO t VALUES (2, 'b', 2)");
+	on_source("INSERT INTO t SELECT i FROM generate_series(10, 60) i");
+	on_source("UPDATE t SET a = a + 1, b = id::text");
+	mirror_change("path", "STATUS_RUNNING");
+	expect_equal("t");
+	kill(daemon_worker("mirror path"), SIGKILL);
+	on_source("ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = id");
+	expect_equal("t");
+}
+END_TEST
+
 /* ---- suites */
 
 static Suite *
 datapath_suite(void)
 {
 	Suite *s = suite_create("datapath");
-	TCase *tc =
-	    suite_case(s, "datapath", clusters_init, rig_clusters_done, rig_init, rig_done);
+	TCase *tc = suite_case(s, "datapath", clusters_init, rig_clusters_done, rig_init, rig_done);
 
 	suite_test(tc, update_that_sends_only_the_key);
 	suite_test(tc, key_moves_onto_a_deleted_one);
 	suite_test(tc, equal_keys_of_other_bytes);
 	suite_test(tc, other_replica_identity_stops_the_table);
 	suite_test(tc, full_identity_given_up);
+	suite_test(tc, stalled_destination_keeps_the_source_waiting);
+	suite_test(tc, killed_before_the_new_column_is_there);
+	suite_test(tc, columns_added_while_paused);
 	return s;
 }
 

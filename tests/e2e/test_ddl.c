@@ -155,8 +155,8 @@ stop_init(void)
 	rig_init();
 	for (int i = 0; i < STOPS; i++) {
 		on_source("CREATE TABLE %s (id int PRIMARY KEY, extra int, v text)", stops[i].name);
-		on_source(
-		    "INSERT INTO %s SELECT i, i, 'v' FROM generate_series(1, 10) i", stops[i].name);
+		on_source("INSERT INTO %s SELECT i, i, 'v' FROM generate_series(1, 10) i",
+		    stops[i].name);
 	}
 	on_source("CREATE TABLE bystander (id int PRIMARY KEY)");
 	mirror_run("stop", "public.drops,public.renames,public.retypes,public.bystander",
@@ -221,14 +221,14 @@ ddl_suite(void)
 {
 	Suite *s = suite_create("ddl");
 	TCase *tc = suite_case(s, "tables", ddl_init, tables_done, rig_reconnect, NULL);
-	TCase *stop = suite_case(
-	    s, "stop", rig_clusters_init, rig_clusters_done, stop_init, rig_done);
+	TCase *stop = suite_case(s, "stop", rig_clusters_init, rig_clusters_done, stop_init,
+	    rig_done);
 
-	tcase_add_loop_test(tc, step_by_step, 0, CASES);
-	tcase_add_loop_test(tc, in_a_burst, 0, CASES);
-	tcase_add_loop_test(stop, change_stops_its_table_with_words, 0, STOPS);
-	tcase_add_loop_test(stop, others_go_on, 0, STOPS);
-	tcase_add_test(stop, ddl_elsewhere_is_ignored);
+	suite_loop(tc, step_by_step, 0, CASES);
+	suite_loop(tc, in_a_burst, 0, CASES);
+	suite_loop(stop, change_stops_its_table_with_words, 0, STOPS);
+	suite_loop(stop, others_go_on, 0, STOPS);
+	suite_test(stop, ddl_elsewhere_is_ignored);
 	return s;
 }
 

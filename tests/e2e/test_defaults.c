@@ -44,8 +44,8 @@ START_TEST(snapshot_fills_them)
 	mirror_run("defaults", "public.t", NULL);
 	sql_wait(rig.d, WAIT_MS, "20",
 	    "SELECT count(*) FROM t WHERE \"_PEERDB_IS_DELETED\" IS FALSE "
-	    "AND \"_PEERDB_SYNCED_AT\" BETWEEN now() AT TIME ZONE 'UTC' - interval '1 minute' "
-	    "AND now() AT TIME ZONE 'UTC' + interval '1 minute'");
+	    "AND \"_PEERDB_SYNCED_AT\" BETWEEN timezone('UTC', now() - interval '1 minute') "
+	    "AND timezone('UTC', now() + interval '1 minute')");
 }
 END_TEST
 
@@ -70,8 +70,8 @@ START_TEST(deleted_row_is_kept_and_flagged)
 	on_source("DELETE FROM t WHERE id = 7");
 	sql_wait(rig.d, WAIT_MS, "t", FLAG_OF "7");
 	ck_assert_str_eq("row 7", sql_text(rig.d, "SELECT v FROM t WHERE id = 7"));
-	ck_assert_str_eq(
-	    "1", sql_text(rig.d, "SELECT count(*) FROM t WHERE \"_PEERDB_IS_DELETED\""));
+	ck_assert_str_eq("1",
+	    sql_text(rig.d, "SELECT count(*) FROM t WHERE \"_PEERDB_IS_DELETED\""));
 }
 END_TEST
 
@@ -114,8 +114,8 @@ START_TEST(truncate_flags_all)
 	on_source("TRUNCATE t");
 	on_source("INSERT INTO t VALUES (1, 'fresh')");
 	sql_wait(rig.d, WAIT_MS, "fresh", "SELECT string_agg(v, ',') FROM " ALIVE);
-	ck_assert_str_eq(
-	    "19", sql_text(rig.d, "SELECT count(*) FROM t WHERE \"_PEERDB_IS_DELETED\""));
+	ck_assert_str_eq("19",
+	    sql_text(rig.d, "SELECT count(*) FROM t WHERE \"_PEERDB_IS_DELETED\""));
 }
 END_TEST
 
@@ -139,8 +139,8 @@ START_TEST(own_names_are_used)
 	    "'soft_delete_col_name': 'Gone?', 'synced_at_col_name': 'synced \\\"at\\\"'");
 	on_source("DELETE FROM t WHERE id = 7");
 	sql_wait(rig.d, WAIT_MS, "t", "SELECT \"Gone?\" FROM t WHERE id = 7");
-	ck_assert_str_eq(
-	    "Gone? boolean, synced \"at\" timestamp without time zone", added_columns());
+	ck_assert_str_eq("Gone? boolean, synced \"at\" timestamp without time zone",
+	    added_columns());
 }
 END_TEST
 
@@ -157,20 +157,20 @@ static Suite *
 defaults_suite(void)
 {
 	Suite *s = suite_create("defaults");
-	TCase *tc = suite_case(
-	    s, "defaults", rig_clusters_init, rig_clusters_done, defaults_init, rig_done);
+	TCase *tc = suite_case(s, "defaults", rig_clusters_init, rig_clusters_done, defaults_init,
+	    rig_done);
 
-	tcase_add_test(tc, both_columns_are_added);
-	tcase_add_test(tc, snapshot_fills_them);
-	tcase_add_test(tc, changes_move_synced_at);
-	tcase_add_test(tc, deleted_row_is_kept_and_flagged);
-	tcase_add_test(tc, reinserted_row_is_unflagged);
-	tcase_add_test(tc, row_born_and_deleted_in_one_batch);
-	tcase_add_test(tc, key_change_flags_the_old_row);
-	tcase_add_test(tc, truncate_flags_all);
-	tcase_add_test(tc, soft_delete_without_a_key);
-	tcase_add_test(tc, own_names_are_used);
-	tcase_add_test(tc, empty_names_add_nothing);
+	suite_test(tc, both_columns_are_added);
+	suite_test(tc, snapshot_fills_them);
+	suite_test(tc, changes_move_synced_at);
+	suite_test(tc, deleted_row_is_kept_and_flagged);
+	suite_test(tc, reinserted_row_is_unflagged);
+	suite_test(tc, row_born_and_deleted_in_one_batch);
+	suite_test(tc, key_change_flags_the_old_row);
+	suite_test(tc, truncate_flags_all);
+	suite_test(tc, soft_delete_without_a_key);
+	suite_test(tc, own_names_are_used);
+	suite_test(tc, empty_names_add_nothing);
 	return s;
 }
 

@@ -261,9 +261,10 @@ END_TEST
 
 START_TEST(not_null_is_made_at_the_destination)
 {
-	ck_assert_str_eq(
-	    "t", sql_text(rig.d, "SELECT attnotnull FROM pg_attribute WHERE attname = 'code' "
-				 "AND attrelid = 'identity_index_step'::regclass"));
+	ck_assert_str_eq("t",
+	    sql_text(rig.d,
+		"SELECT attnotnull FROM pg_attribute WHERE attname = 'code' "
+		"AND attrelid = 'identity_index_step'::regclass"));
 }
 END_TEST
 
@@ -273,10 +274,10 @@ keys_suite(void)
 	Suite *s = suite_create("keys");
 	TCase *tc = suite_case(s, "keys", keys_init, tables_done, rig_reconnect, NULL);
 
-	tcase_add_test(tc, key_is_made_at_the_destination);
-	tcase_add_test(tc, not_null_is_made_at_the_destination);
-	tcase_add_loop_test(tc, step_by_step, 0, CASES);
-	tcase_add_loop_test(tc, in_a_burst, 0, CASES);
+	suite_test(tc, key_is_made_at_the_destination);
+	suite_test(tc, not_null_is_made_at_the_destination);
+	suite_loop(tc, step_by_step, 0, CASES);
+	suite_loop(tc, in_a_burst, 0, CASES);
 	return s;
 }
 

@@ -56,8 +56,8 @@ START_TEST(large_transaction_in_little_memory)
 
 	on_source("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric)");
 	mirror_run("large", "public.t", HARD);
-	on_source(
-	    "INSERT INTO t SELECT i, md5(i::text), i / 7.0 FROM generate_series(1, %d) i", rows);
+	on_source("INSERT INTO t SELECT i, md5(i::text), i / 7.0 FROM generate_series(1, %d) i",
+	    rows);
 	table_expect_equal(rig.s, rig.d, "t", WAIT_MS);
 	on_source("UPDATE t SET v = v || 'x' WHERE id %% 2 = 0");
 	table_expect_equal(rig.s, rig.d, "t", WAIT_MS);
@@ -76,8 +76,8 @@ START_TEST(large_transaction_is_visible_at_once)
 	on_source("CREATE TABLE t (id int PRIMARY KEY)");
 	mirror_run("large", "public.t", HARD);
 	on_source("INSERT INTO t SELECT generate_series(1, %d)", rows);
-	if (!poll_until(
-		WAIT_MS, strcmp(counts = sql_text(rig.d, "SELECT count(*) FROM t"), "0") != 0))
+	if (!poll_until(WAIT_MS,
+		strcmp(counts = sql_text(rig.d, "SELECT count(*) FROM t"), "0") != 0))
 		test_fail("nothing arrived");
 	ck_assert_str_eq(text("%d", rows), counts);
 }
@@ -247,18 +247,18 @@ static Suite *
 large_suite(void)
 {
 	Suite *s = suite_create("large");
-	TCase *tc = suite_case(
-	    s, "large", rig_clusters_init, rig_clusters_done, rig_init, rig_done);
+	TCase *tc = suite_case(s, "large", rig_clusters_init, rig_clusters_done, rig_init,
+	    rig_done);
 
 	tcase_set_timeout(tc, 900);
-	tcase_add_test(tc, large_transaction_in_little_memory);
-	tcase_add_test(tc, large_transaction_is_visible_at_once);
-	tcase_add_test(tc, rows_of_many_megabytes);
-	tcase_add_test(tc, pgbench_during_and_after_the_snapshot);
-	tcase_add_test(tc, idle_mirror_lets_the_slot_follow);
-	tcase_add_test(tc, idle_mirror_uses_no_cpu);
-	tcase_add_test(tc, one_row_does_not_wait_for_the_idle_timeout);
-	tcase_add_test(tc, many_tables);
+	suite_test(tc, large_transaction_in_little_memory);
+	suite_test(tc, large_transaction_is_visible_at_once);
+	suite_test(tc, rows_of_many_megabytes);
+	suite_test(tc, pgbench_during_and_after_the_snapshot);
+	suite_test(tc, idle_mirror_lets_the_slot_follow);
+	suite_test(tc, idle_mirror_uses_no_cpu);
+	suite_test(tc, one_row_does_not_wait_for_the_idle_timeout);
+	suite_test(tc, many_tables);
 	return s;
 }
 

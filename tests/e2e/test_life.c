@@ -38,11 +38,12 @@ run_t(void)
 START_TEST(slot_and_publication_have_their_names)
 {
 	run_t();
-	ck_assert_str_eq(
-	    "peerflow_slot_life", sql_text(rig.s, "SELECT slot_name FROM pg_replication_slots "
-						  "WHERE NOT temporary"));
-	ck_assert_str_eq(
-	    "peerflow_pub_life", sql_text(rig.s, "SELECT pubname FROM pg_publication"));
+	ck_assert_str_eq("peerflow_slot_life",
+	    sql_text(rig.s,
+		"SELECT slot_name FROM pg_replication_slots "
+		"WHERE NOT temporary"));
+	ck_assert_str_eq("peerflow_pub_life",
+	    sql_text(rig.s, "SELECT pubname FROM pg_publication"));
 }
 END_TEST
 
@@ -89,9 +90,10 @@ START_TEST(terminate_leaves_only_the_tables)
 	ck_assert_str_eq("0", sql_text(rig.s, SLOTS));
 	ck_assert_str_eq("0", sql_text(rig.s, PUBLISHED));
 	ck_assert_str_eq("1000", sql_text(rig.d, "SELECT count(*) FROM t"));
-	ck_assert_str_eq(
-	    "0", sql_text(rig.d, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'app' "
-				 "AND application_name LIKE 'peerd%%'"));
+	ck_assert_str_eq("0",
+	    sql_text(rig.d,
+		"SELECT count(*) FROM pg_stat_activity WHERE datname = 'app' "
+		"AND application_name LIKE 'peerd%%'"));
 }
 END_TEST
 
@@ -153,8 +155,8 @@ START_TEST(given_slot_and_publication_are_used)
 		 "'replication_slot_name': 'my_slot'");
 	sql_wait(rig.d, WAIT_MS, "2001", "SELECT string_agg(id::text, ',') FROM t");
 	mirror_drop("life");
-	ck_assert_str_eq(
-	    "mine", sql_text(rig.s, "SELECT string_agg(pubname, ',') FROM pg_publication"));
+	ck_assert_str_eq("mine",
+	    sql_text(rig.s, "SELECT string_agg(pubname, ',') FROM pg_publication"));
 	on_source("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
 }
 END_TEST
@@ -278,8 +280,9 @@ START_TEST(interrupted_snapshot_starts_over_and_ends_right)
 {
 	on_source("INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1001, 200000) i");
 	mirror_create("life", "public.t", HARD ", 'snapshot_num_rows_per_partition': 10000");
-	ck_assert(poll_until(WAIT_MS, daemon_worker("snapshot life") != 0 ||
-					  strcmp(mirror_state("life"), "STATUS_RUNNING") == 0));
+	ck_assert(poll_until(WAIT_MS,
+	    daemon_worker("snapshot life") != 0 ||
+		strcmp(mirror_state("life"), "STATUS_RUNNING") == 0));
 	kill(daemon_worker("mirror life"), SIGKILL);
 	on_source("UPDATE t SET v = 'changed' WHERE id %% 3 = 0");
 	on_source("DELETE FROM t WHERE id %% 7 = 0");
@@ -294,8 +297,9 @@ START_TEST(killed_snapshot_worker_is_survived)
 
 	on_source("INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1001, 200000) i");
 	mirror_create("life", "public.t", HARD ", 'snapshot_num_rows_per_partition': 10000");
-	ck_assert(poll_until(WAIT_MS, (pid = daemon_worker("snapshot life")) != 0 ||
-					  strcmp(mirror_state("life"), "STATUS_RUNNING") == 0));
+	ck_assert(poll_until(WAIT_MS,
+	    (pid = daemon_worker("snapshot life")) != 0 ||
+		strcmp(mirror_state("life"), "STATUS_RUNNING") == 0));
 	if (pid != 0)
 		kill(pid, SIGKILL);
 	mirror_wait("life", "STATUS_RUNNING");
@@ -328,35 +332,35 @@ END_TEST
 static void
 add_tests(TCase *tc)
 {
-	tcase_add_test(tc, slot_and_publication_have_their_names);
-	tcase_add_test(tc, pause_holds_and_resume_catches_up);
-	tcase_add_test(tc, pause_finishes_what_was_received);
-	tcase_add_test(tc, pause_and_resume_can_be_repeated);
-	tcase_add_test(tc, terminate_leaves_only_the_tables);
-	tcase_add_test(tc, terminate_works_while_paused);
-	tcase_add_test(tc, name_can_be_used_again);
-	tcase_add_test(tc, snapshot_only_completes);
-	tcase_add_test(tc, snapshot_only_needs_no_key);
-	tcase_add_test(tc, without_snapshot_only_changes_arrive);
-	tcase_add_test(tc, given_slot_and_publication_are_used);
-	tcase_add_test(tc, two_mirrors_do_not_disturb_each_other);
-	tcase_add_test(tc, title_tells_state_and_no_secret);
+	suite_test(tc, slot_and_publication_have_their_names);
+	suite_test(tc, pause_holds_and_resume_catches_up);
+	suite_test(tc, pause_finishes_what_was_received);
+	suite_test(tc, pause_and_resume_can_be_repeated);
+	suite_test(tc, terminate_leaves_only_the_tables);
+	suite_test(tc, terminate_works_while_paused);
+	suite_test(tc, name_can_be_used_again);
+	suite_test(tc, snapshot_only_completes);
+	suite_test(tc, snapshot_only_needs_no_key);
+	suite_test(tc, without_snapshot_only_changes_arrive);
+	suite_test(tc, given_slot_and_publication_are_used);
+	suite_test(tc, two_mirrors_do_not_disturb_each_other);
+	suite_test(tc, title_tells_state_and_no_secret);
 }
 
 static void
 add_trouble_tests(TCase *tc)
 {
-	tcase_add_test(tc, daemon_restart_goes_on);
-	tcase_add_test(tc, daemon_death_ends_its_workers);
-	tcase_add_test(tc, paused_stays_paused_over_a_restart);
-	tcase_add_test(tc, killed_worker_comes_back);
-	tcase_add_test(tc, destination_restart_is_survived);
-	tcase_add_test(tc, source_restart_is_survived);
-	tcase_add_test(tc, source_stops_while_the_mirror_is_paused);
-	tcase_add_test(tc, interrupted_snapshot_starts_over_and_ends_right);
-	tcase_add_test(tc, killed_snapshot_worker_is_survived);
-	tcase_add_test(tc, snapshot_can_be_paused);
-	tcase_add_test(tc, snapshot_can_be_terminated);
+	suite_test(tc, daemon_restart_goes_on);
+	suite_test(tc, daemon_death_ends_its_workers);
+	suite_test(tc, paused_stays_paused_over_a_restart);
+	suite_test(tc, killed_worker_comes_back);
+	suite_test(tc, destination_restart_is_survived);
+	suite_test(tc, source_restart_is_survived);
+	suite_test(tc, source_stops_while_the_mirror_is_paused);
+	suite_test(tc, interrupted_snapshot_starts_over_and_ends_right);
+	suite_test(tc, killed_snapshot_worker_is_survived);
+	suite_test(tc, snapshot_can_be_paused);
+	suite_test(tc, snapshot_can_be_terminated);
 }
 
 static Suite *

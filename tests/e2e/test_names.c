@@ -63,7 +63,7 @@ names_init(void)
 		    k->identifier != NULL ? mapping(k->identifier, k->identifier)
 					  : mapping(name, name));
 	}
-	mirror_run("names", text("[%s]", list), NULL);
+	mirror_run("names", text("[%s]", list), "'soft_delete_col_name': ''");
 }
 
 static void
@@ -126,10 +126,10 @@ names_suite(void)
 	Suite *s = suite_create("names");
 	TCase *tc = suite_case(s, "names", names_init, names_done, rig_reconnect, NULL);
 
-	tcase_add_loop_test(tc, snapshot_arrives, 0, CASES);
-	tcase_add_loop_test(tc, changes_arrive, 0, CASES);
-	tcase_add_test(tc, name_can_change_on_the_way);
-	tcase_add_test(tc, excluded_columns_stay_away);
+	suite_loop(tc, snapshot_arrives, 0, CASES);
+	suite_loop(tc, changes_arrive, 0, CASES);
+	suite_test(tc, name_can_change_on_the_way);
+	suite_test(tc, excluded_columns_stay_away);
 	return s;
 }
 

@@ -388,8 +388,8 @@ START_TEST(request_from_file)
 	};
 	const char *path = file_with("{\"connection_configs\": {\"flow_job_name\": \"m\",\n"
 				     "\"do_initial_snapshot\": false, \"max_batch_size\": 5}}\n");
-	struct result r = peerctl_with(
-	    steps, text("mirrors create other --max-batch-size 9 --file '%s'", path));
+	struct result r = peerctl_with(steps,
+	    text("mirrors create other --max-batch-size 9 --file '%s'", path));
 
 	expect_text(r.err, NULL, "stderr");
 	ck_assert_str_eq(r.out, "mirror other created\n");
@@ -402,8 +402,8 @@ START_TEST(bad_file_is_refused_in_words)
 	const char *path = file_with("{\"connection_configs\": {\"flow_job_nam\": \"m\"}}");
 	struct result r = peerctl(text("mirrors create -f '%s'", path));
 
-	expect_text(
-	    r.err, "field \"connection_configs\": unknown field \"flow_job_nam\": file", "stderr");
+	expect_text(r.err, "field \"connection_configs\": unknown field \"flow_job_nam\": file",
+	    "stderr");
 	expect_text(r.err, "did you mean \"flow_job_name\"?", "stderr");
 	ck_assert_int_eq(r.code, 1);
 }
@@ -418,9 +418,10 @@ START_TEST(secret_from_file)
 		    200, "{}" },
 		{ 0 },
 	};
-	struct result r = peerctl_with(steps, text("peers create a postgres --from-file "
-						   "'password=%s'",
-						  file_with("hunter2\n")));
+	struct result r = peerctl_with(steps,
+	    text("peers create a postgres --from-file "
+		 "'password=%s'",
+		file_with("hunter2\n")));
 
 	expect_text(r.err, NULL, "stderr");
 	ck_assert_int_eq(r.code, 0);
@@ -507,8 +508,9 @@ START_TEST(one_mirror_in_full)
 		    "{\"flowJobName\":\"m\",\"cdcStatus\":{\"cdcBatches\":[{\"numRows\":1000,"
 		    "\"endTime\":\"2026-01-02T03:04:05Z\",\"batchId\":\"8\"},{\"batchId\":\"7\"}]},"
 		    "\"currentFlowState\":\"STATUS_RUNNING\"}" },
-		LOOK("RUNNING", ",\"sourceName\":\"a\",\"confirmedLsn\":\"0/"
-				"1A\",\"rowsSynced\":\"9\",\"workerPid\":42" LOADED("100")),
+		LOOK("RUNNING",
+		    ",\"sourceName\":\"a\",\"confirmedLsn\":\"0/"
+		    "1A\",\"rowsSynced\":\"9\",\"workerPid\":42" LOADED("100")),
 		{ 0 },
 	};
 	struct result r = peerctl_with(steps, "mirrors status m");
@@ -582,14 +584,14 @@ START_TEST(completes_names)
 		{ 0 },
 	};
 
-	ck_assert_str_eq(
-	    peerctl_with(peers, "complete -- peerctl mirrors create --from").out, "src\n");
+	ck_assert_str_eq(peerctl_with(peers, "complete -- peerctl mirrors create --from").out,
+	    "src\n");
 	ck_assert_int_eq(unlink(socket_path), 0);
-	expect_text(
-	    peerctl_with(mirrors, "complete -- peerctl mirrors pause").out, "\nm1\n", "stdout");
+	expect_text(peerctl_with(mirrors, "complete -- peerctl mirrors pause").out, "\nm1\n",
+	    "stdout");
 	expect_text(peerctl("complete -- peerctl nonsense").out, NULL, "stdout");
-	expect_text(
-	    peerctl("complete -- peerctl mirrors create").out, "--max-batch-size\n", "stdout");
+	expect_text(peerctl("complete -- peerctl mirrors create").out, "--max-batch-size\n",
+	    "stdout");
 }
 END_TEST
 

@@ -46,9 +46,9 @@ source_peer(void)
 static const cJSON *
 ask_source(const char *method, const char *request)
 {
-	const struct probe_ask ask = {
-		.method = method, .request = request, .peer = source_peer()
-	};
+	const struct probe_ask ask = { .method = method,
+		.request = request,
+		.peer = source_peer() };
 	const struct probe_answer *a = probe_ask(&ask);
 
 	if (a->err.code != ERR_NONE)
@@ -104,14 +104,14 @@ START_TEST(a_bad_peer_is_explained)
 	const struct probe_answer *a;
 
 	if (hole != NULL)
-		config = text(
-		    "%.*s%s%s", (int)(hole - config), config, rig.source->sockets, hole + 2);
+		config = text("%.*s%s%s", (int)(hole - config), config, rig.source->sockets,
+		    hole + 2);
 	ask.peer = json("{'name': 'bad', 'type': 3, 'postgres_config': {'port': '%d', %s}}",
 	    rig.source->port, config);
 	a = probe_ask(&ask);
 	ck_assert_int_eq(a->err.code, ERR_CONFIG);
-	ck_assert_msg(
-	    strncmp(a->err.msg, "failed to validate peer bad: ", 29) == 0, "%s", a->err.msg);
+	ck_assert_msg(strncmp(a->err.msg, "failed to validate peer bad: ", 29) == 0, "%s",
+	    a->err.msg);
 	ck_assert_msg(strstr(a->err.msg, bad_peers[_i].words) != NULL, "%s", a->err.msg);
 	ck_assert_msg(strstr(a->err.hint, bad_peers[_i].hint) != NULL, "%s: hint: %s", a->err.msg,
 	    a->err.hint);
@@ -167,10 +167,10 @@ END_TEST
 START_TEST(schemas_and_publications_are_listed)
 {
 	sql_exec(rig.s, "CREATE SCHEMA \"Odd.One\"; CREATE PUBLICATION p2; CREATE PUBLICATION p1");
-	ck_assert_str_eq(
-	    "[\"Odd.One\",\"public\"]", printed(ask_source("GetSchemas", NULL), "schemas"));
-	ck_assert_str_eq(
-	    "[\"p1\",\"p2\"]", printed(ask_source("GetPublications", NULL), "publicationNames"));
+	ck_assert_str_eq("[\"Odd.One\",\"public\"]",
+	    printed(ask_source("GetSchemas", NULL), "schemas"));
+	ck_assert_str_eq("[\"p1\",\"p2\"]",
+	    printed(ask_source("GetPublications", NULL), "publicationNames"));
 }
 END_TEST
 
@@ -178,12 +178,13 @@ START_TEST(tables_are_listed)
 {
 	const cJSON *r;
 
-	sql_exec(rig.s, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int);"
-			"CREATE TABLE c (id int); ALTER TABLE c REPLICA IDENTITY FULL;"
-			"CREATE TABLE p (id int) PARTITION BY RANGE (id);"
-			"CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE VIEW w AS SELECT 1;"
-			"INSERT INTO p SELECT generate_series(1, 1000);"
-			"CREATE SCHEMA \"x.y\"; CREATE TABLE \"x.y\".\"T z\" (id int)");
+	sql_exec(rig.s,
+	    "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int);"
+	    "CREATE TABLE c (id int); ALTER TABLE c REPLICA IDENTITY FULL;"
+	    "CREATE TABLE p (id int) PARTITION BY RANGE (id);"
+	    "CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE VIEW w AS SELECT 1;"
+	    "INSERT INTO p SELECT generate_series(1, 1000);"
+	    "CREATE SCHEMA \"x.y\"; CREATE TABLE \"x.y\".\"T z\" (id int)");
 	r = ask_source("GetTablesInSchema", json("{'schema_name': 'public', 'cdc_enabled': true}"));
 	ck_assert_str_eq("a", field_text(r, "tables.0.tableName"));
 	ck_assert_str_eq("true", field_text(r, "tables.0.canMirror"));
@@ -243,8 +244,9 @@ START_TEST(slots_are_described)
 	struct probe_ask ask = { .method = "GetSlotInfo", .peer = source_peer(), .slot = "custom" };
 	const cJSON *r;
 
-	sql_exec(rig.s, "SELECT pg_create_logical_replication_slot(n, 'pgoutput') "
-			"FROM unnest('{other,custom,peerflow_slot_x}'::name[]) n");
+	sql_exec(rig.s,
+	    "SELECT pg_create_logical_replication_slot(n, 'pgoutput') "
+	    "FROM unnest('{other,custom,peerflow_slot_x}'::name[]) n");
 	r = cJSON_Parse(probe_ask(&ask)->response);
 	ck_assert_str_eq("custom", field_text(r, "slotData.0.slotName"));
 	ck_assert_str_eq("other", field_text(r, "slotData.1.slotName"));
@@ -252,8 +254,9 @@ START_TEST(slots_are_described)
 	ck_assert_str_eq("false", field_text(r, "slotData.0.active"));
 	ck_assert_str_eq("reserved", field_text(r, "slotData.0.walStatus"));
 	ck_assert_str_eq("64", field_text(r, "slotData.0.logicalDecodingWorkMemMb"));
-	ck_assert_str_eq(sql_text(rig.s, "SELECT confirmed_flush_lsn FROM pg_replication_slots "
-					 "WHERE slot_name = 'custom'"),
+	ck_assert_str_eq(sql_text(rig.s,
+			     "SELECT confirmed_flush_lsn FROM pg_replication_slots "
+			     "WHERE slot_name = 'custom'"),
 	    field_text(r, "slotData.0.confirmedFlushLSN"));
 	ck_assert_ptr_nonnull(strchr(field_text(r, "slotData.0.currentLSN"), '/'));
 	ck_assert_ptr_nonnull(strchr(field_text(r, "slotData.0.redoLSN"), '/'));
@@ -287,10 +290,12 @@ START_TEST(rows_are_counted_on_both_sides)
 		.destination = probe_peer_json(rig.destination, "dst", "app", NULL) };
 	const cJSON *r;
 
-	sql_exec(rig.s, "CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 10);"
-			"CREATE TABLE u (id int)");
-	sql_exec(rig.d, "CREATE TABLE t (id int, gone bool);"
-			"INSERT INTO t SELECT i, i > 8 FROM generate_series(1, 10) i");
+	sql_exec(rig.s,
+	    "CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 10);"
+	    "CREATE TABLE u (id int)");
+	sql_exec(rig.d,
+	    "CREATE TABLE t (id int, gone bool);"
+	    "INSERT INTO t SELECT i, i > 8 FROM generate_series(1, 10) i");
 	ask.mirror = json(
 	    "{'flow_job_name': 'm', 'soft_delete_col_name': 'gone', 'table_mappings': ["
 	    "{'source_table_identifier': 'public.t', "
@@ -357,8 +362,8 @@ int
 main(void)
 {
 	Suite *s = suite_create("probe");
-	TCase *tc = suite_case(
-	    s, "questions", rig_clusters_init, rig_clusters_done, databases_init, databases_done);
+	TCase *tc = suite_case(s, "questions", rig_clusters_init, rig_clusters_done, databases_init,
+	    databases_done);
 
 	add_peer_tests(tc);
 	suite_test(tc, schemas_and_publications_are_listed);

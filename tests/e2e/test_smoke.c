@@ -24,10 +24,10 @@ static Suite *
 smoke_suite(void)
 {
 	Suite *s = suite_create("smoke");
-	TCase *tc = suite_case(
-	    s, "smoke", rig_clusters_init, rig_clusters_done, rig_init, rig_done);
+	TCase *tc = suite_case(s, "smoke", rig_clusters_init, rig_clusters_done, rig_init,
+	    rig_done);
 
-	tcase_add_test(tc, rows_travel);
+	suite_test(tc, rows_travel);
 	return s;
 }
 

@@ -70,8 +70,8 @@ up_to(unsigned n)
 static void
 give_up(const char *words)
 {
-	test_fail(
-	    "fault_pg: round %d, seed %llu: %s", run.round, (unsigned long long)run.seed, words);
+	test_fail("fault_pg: round %d, seed %llu: %s", run.round, (unsigned long long)run.seed,
+	    words);
 }
 
 /* Read one state, if the destination answers at all. */
@@ -225,8 +225,9 @@ terminate_backends(void)
 	struct cluster *c = up_to(2) == 0 ? run.source : run.destination;
 	PGconn *conn = cluster_try_connect(c, "postgres");
 	bool hit = conn != NULL &&
-		   sql_try(conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-				 "WHERE usename = '" ROLE "'");
+	    sql_try(conn,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+		"WHERE usename = '" ROLE "'");
 
 	sql_close(&conn);
 	return hit;
@@ -378,12 +379,13 @@ make_database(const struct cluster *c, bool fill)
 static void
 create_peer(const char *name, const struct cluster *c)
 {
-	api_expect(200, api_post("/peers/create",
-			    json("{'peer': {'name': '%s', 'type': 'POSTGRES', 'postgres_config': "
-				 "{'host': 'localhost', "
-				 "'port': %d, 'user': '" ROLE "', 'password': '" ROLE_PASSWORD
-				 "', 'database': 'app'}}}",
-				name, c->port)));
+	api_expect(200,
+	    api_post("/peers/create",
+		json("{'peer': {'name': '%s', 'type': 'POSTGRES', 'postgres_config': "
+		     "{'host': 'localhost', "
+		     "'port': %d, 'user': '" ROLE "', 'password': '" ROLE_PASSWORD
+		     "', 'database': 'app'}}}",
+		    name, c->port)));
 }
 
 static void

@@ -31,8 +31,8 @@ const struct reply *api_post(const char *path, const char *body);
 const struct reply *api_call(const char *method, const char *path, const char *body);
 
 /* With an Authorization header of the caller's choice, or none (NULL). */
-const struct reply *api_call_as(
-    const char *authorization, const char *method, const char *path, const char *body);
+const struct reply *api_call_as(const char *authorization, const char *method, const char *path,
+    const char *body);
 
 /* Fail the test, showing the body, unless the reply has this status. */
 const struct reply *api_expect(long status, const struct reply *r);

@@ -312,8 +312,8 @@ bank_load_start(const struct cluster *c, const char *database, int clients, uint
 	int scale = scale_of(c, database);
 
 	l->clients = clients;
-	l->shared = mmap(
-	    NULL, sizeof(*l->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	l->shared = mmap(NULL, sizeof(*l->shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (l->shared == MAP_FAILED || clients > CLIENTS_MAX)
 		test_fail("could not start %d load clients: %m", clients);
 	fflush(NULL);
@@ -390,8 +390,8 @@ bank_check(PGconn *c)
 
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		words = strcmp(PQgetvalue(res, 0, 0), "ok") == 0
-			    ? "ok"
-			    : text("%s", PQgetvalue(res, 0, 0));
+		    ? "ok"
+		    : text("%s", PQgetvalue(res, 0, 0));
 	PQclear(res);
 	return words;
 }

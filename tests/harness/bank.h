@@ -33,8 +33,8 @@ extern const char *const bank_table_names[];
 /* scale: 1 is 10,000 accounts. */
 void bank_create(PGconn *c, int scale);
 
-struct bank_load *bank_load_start(
-    const struct cluster *c, const char *database, int clients, uint64_t seed);
+struct bank_load *bank_load_start(const struct cluster *c, const char *database, int clients,
+    uint64_t seed);
 int64_t bank_load_commits(const struct bank_load *l);
 void bank_load_stop(struct bank_load **l); /* every client finishes its transaction first */
 

@@ -18,7 +18,7 @@
 #define STOP_MS		60000
 #define SOCKET_PATH_MAX 90 /* sun_path has 108 bytes; the file's own name needs some */
 
-static const char conf[] = "listen_addresses = 'localhost'\n"
+static const char conf[] = "listen_addresses = '127.0.0.1, ::1'\n"
 			   "max_connections = 120\n"
 			   "max_wal_senders = 24\n"
 			   "max_replication_slots = 24\n"
@@ -132,8 +132,8 @@ cluster_new(const char *name, const char *settings)
 	configure(c, settings);
 	cluster_start(c);
 	conn = cluster_connect(c, "postgres");
-	sql_exec(
-	    conn, "ALTER ROLE " CLUSTER_USER " PASSWORD %s", sql_literal(conn, CLUSTER_PASSWORD));
+	sql_exec(conn, "ALTER ROLE " CLUSTER_USER " PASSWORD %s",
+	    sql_literal(conn, CLUSTER_PASSWORD));
 	sql_close(&conn);
 	return c;
 }
@@ -227,6 +227,15 @@ cluster_restart(const struct cluster *c, enum cluster_stop how)
 }
 
 bool
+cluster_listens_on(const struct cluster *c, const char *address)
+{
+	const char *const names[] = { "host", "port", NULL };
+	const char *const values[] = { address, text("%d", c->port), NULL };
+
+	return PQpingParams(names, values, 0) == PQPING_OK;
+}
+
+bool
 cluster_kill_backend(const struct cluster *c, const char *where)
 {
 	PGconn *conn = cluster_try_connect(c, "postgres");
@@ -235,9 +244,10 @@ cluster_kill_backend(const struct cluster *c, const char *where)
 
 	if (conn == NULL)
 		return false;
-	res = PQexec(conn, text("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-				"AND (%s) ORDER BY random() LIMIT 1",
-			       where));
+	res = PQexec(conn,
+	    text("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+		 "AND (%s) ORDER BY random() LIMIT 1",
+		where));
 	if (PQntuples(res) == 1)
 		sscanf(PQgetvalue(res, 0, 0), "%d", &pid);
 	PQclear(res);
@@ -263,14 +273,18 @@ cluster_wipe(const struct cluster *c)
 {
 	PGconn *conn = cluster_connect(c, "postgres");
 
-	sql_exec(conn, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
-		       "WHERE active_pid IS NOT NULL");
+	sql_exec(conn,
+	    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
+	    "WHERE active_pid IS NOT NULL");
 	sql_wait(conn, STOP_MS, "0", "SELECT count(*) FROM pg_replication_slots WHERE active");
-	exec_each(conn, "SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name) "
-			"FROM pg_replication_slots");
-	exec_each(conn, "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database "
-			"WHERE NOT datistemplate AND datname <> 'postgres'");
-	exec_each(conn, "SELECT format('DROP ROLE %I', rolname) FROM pg_roles "
-			"WHERE oid >= 16384 AND rolname <> '" CLUSTER_USER "'");
+	exec_each(conn,
+	    "SELECT format('SELECT pg_drop_replication_slot(%L)', slot_name) "
+	    "FROM pg_replication_slots");
+	exec_each(conn,
+	    "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database "
+	    "WHERE NOT datistemplate AND datname <> 'postgres'");
+	exec_each(conn,
+	    "SELECT format('DROP ROLE %I', rolname) FROM pg_roles "
+	    "WHERE oid >= 16384 AND rolname <> '" CLUSTER_USER "'");
 	sql_close(&conn);
 }

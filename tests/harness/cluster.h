@@ -47,6 +47,9 @@ PGconn *cluster_connect(const struct cluster *c, const char *database);
 /* Connect if the server lets us; NULL while it is down or still recovering. */
 PGconn *cluster_try_connect(const struct cluster *c, const char *database);
 
+/* Some machines have no IPv6. */
+bool cluster_listens_on(const struct cluster *c, const char *address);
+
 /* kill -9 the first backend of pg_stat_activity that satisfies the condition. */
 bool cluster_kill_backend(const struct cluster *c, const char *where);
 

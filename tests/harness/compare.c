@@ -51,20 +51,30 @@ stream_next(struct stream *s)
 		PQclear(res);
 }
 
-static struct stream
-stream_begin(PGconn *c, const char *from, const char *columns)
+/* The server's words when it refuses: the table, or a column, may not be there yet. */
+static const char *
+stream_begin(struct stream *s, PGconn *c, const char *from, const char *columns)
 {
-	struct stream s = { .c = c };
-	char *statement = text("COPY (SELECT ROW(%s)::text COLLATE \"C\" FROM %s ORDER BY 1) "
-			       "TO STDOUT",
-	    columns, from);
-	PGresult *res = PQexec(c, statement);
+	PGresult *res = PQexec(c,
+	    text("COPY (SELECT ROW(%s)::text COLLATE \"C\" FROM %s ORDER BY 1) "
+		 "TO STDOUT",
+		columns, from));
+	const char *words = NULL;
 
-	if (PQresultStatus(res) != PGRES_COPY_OUT)
-		test_fail("%s\nfailed: %s", statement, PQerrorMessage(c));
+	*s = (struct stream){ .c = c };
+	if (PQresultStatus(res) == PGRES_COPY_OUT)
+		stream_next(s);
+	else
+		words = text("%s", PQerrorMessage(c));
 	PQclear(res);
-	stream_next(&s);
-	return s;
+	return words;
+}
+
+static void
+stream_end(struct stream *s)
+{
+	while (s->line != NULL)
+		stream_next(s);
 }
 
 /* The escapes of COPY text keep the order of all bytes above the backslash's peers equal on
@@ -106,15 +116,21 @@ merge_step(struct merge *m, struct stream *a, struct stream *b)
 		stream_next(b);
 }
 
-char *
+const char *
 table_difference(PGconn *a, const char *from_a, PGconn *b, const char *from_b, const char *columns,
     int64_t *rows_r)
 {
-	struct stream left = stream_begin(a, from_a, columns);
-	struct stream right = stream_begin(b, from_b, columns);
 	struct merge m = { .equal = 0 };
-	char *words = NULL;
+	struct stream left, right;
+	const char *words = stream_begin(&right, b, from_b, columns);
 
+	if (words != NULL)
+		return words;
+	words = stream_begin(&left, a, from_a, columns);
+	if (words != NULL) {
+		stream_end(&right);
+		return words;
+	}
 	buf_init(&m.found, 1 * MIB);
 	while (left.line != NULL || right.line != NULL)
 		merge_step(&m, &left, &right);

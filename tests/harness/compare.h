@@ -18,8 +18,11 @@
 /* The columns of a table, quoted and comma-separated, without generated and dropped ones. */
 char *table_columns(PGconn *c, const char *table);
 
-/* NULL when equal; else the first differing rows, "< " only in a, "> " only in b. */
-char *table_difference(PGconn *a, const char *from_a, PGconn *b, const char *from_b,
+/*
+ * NULL when equal; else the first differing rows, "< " only in a, "> " only in
+ * b, or the words of a server that cannot be asked (there is no such table yet).
+ */
+const char *table_difference(PGconn *a, const char *from_a, PGconn *b, const char *from_b,
     const char *columns, int64_t *rows_r);
 
 /* Fail the test unless the table is equal on both sides, now or within the time. */

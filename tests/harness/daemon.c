@@ -103,8 +103,8 @@ daemon_start(struct daemon *d)
 	long offset = log_size(d);
 
 	d->pid = proc_start(&spec);
-	if (!poll_until(
-		READY_MS, log_has_after(d, offset, "peerd: ready") || !proc_alive(d->pid)) ||
+	if (!poll_until(READY_MS,
+		log_has_after(d, offset, "peerd: ready") || !proc_alive(d->pid)) ||
 	    !proc_alive(d->pid))
 		test_fail("peerd did not become ready, see %s", d->log);
 }

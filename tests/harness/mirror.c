@@ -139,8 +139,9 @@ mirror_wait(const char *name, const char *state)
 {
 	const char *last = "";
 
-	if (!poll_until(MIRROR_WAIT_MS, strcmp(last = mirror_state(name), state) == 0 ||
-					    (strcmp(last, "STATUS_FAILED") == 0)) ||
+	if (!poll_until(MIRROR_WAIT_MS,
+		strcmp(last = mirror_state(name), state) == 0 ||
+		    (strcmp(last, "STATUS_FAILED") == 0)) ||
 	    strcmp(last, state) != 0)
 		test_fail("mirror %s is %s, not %s: %s", name, last, state, mirror_errors(name));
 }
@@ -148,9 +149,9 @@ mirror_wait(const char *name, const char *state)
 static void
 ask_for(const char *name, const char *state)
 {
-	api_expect(
-	    200, api_post("/mirrors/state_change",
-		     json("{'flow_job_name': '%s', 'requested_flow_state': '%s'}", name, state)));
+	api_expect(200,
+	    api_post("/mirrors/state_change",
+		json("{'flow_job_name': '%s', 'requested_flow_state': '%s'}", name, state)));
 }
 
 void

@@ -138,8 +138,8 @@ static void
 send_request(int fd, const struct probe_ask *ask)
 {
 	PeerdWorker__ProbeRequest req = PEERD_WORKER__PROBE_REQUEST__INIT;
-	ProtobufCMessage *in = parse(
-	    method_of(ask->method)->input, ask->request != NULL ? ask->request : "{}");
+	ProtobufCMessage *in = parse(method_of(ask->method)->input,
+	    ask->request != NULL ? ask->request : "{}");
 	char *slot = (char *)ask->slot;
 
 	req.method = (char *)ask->method;
@@ -148,8 +148,8 @@ send_request(int fd, const struct probe_ask *ask)
 	req.request.data = xmalloc(req.request.len + 1);
 	protobuf_c_message_pack(in, req.request.data);
 	req.peer = (PeerdbPeers__Peer *)parse(&peerdb_peers__peer__descriptor, ask->peer);
-	req.destination = (PeerdbPeers__Peer *)parse(
-	    &peerdb_peers__peer__descriptor, ask->destination);
+	req.destination = (PeerdbPeers__Peer *)parse(&peerdb_peers__peer__descriptor,
+	    ask->destination);
 	req.mirror = (PeerdbFlow__FlowConnectionConfigs *)parse(
 	    &peerdb_flow__flow_connection_configs__descriptor, ask->mirror);
 	req.slots = &slot;
@@ -171,8 +171,8 @@ take_error(struct probe_answer *a, const PeerdWorker__Error *e)
 static void
 take_response(struct probe_answer *a, const char *method, const ProtobufCBinaryData *packed)
 {
-	ProtobufCMessage *out = protobuf_c_message_unpack(
-	    method_of(method)->output, NULL, packed->len, packed->data);
+	ProtobufCMessage *out = protobuf_c_message_unpack(method_of(method)->output, NULL,
+	    packed->len, packed->data);
 	struct buf b;
 
 	if (out == NULL)

@@ -43,7 +43,7 @@ void probe_hang_up(const struct probe_run *run, int ms); /* and it ends within m
 #define PROBE_ROLE_PASSWORD "secret-of-a-role"
 
 /* A peer: the superuser over the socket (role NULL), or a role over TCP with that password. */
-const char *probe_peer_json(
-    const struct cluster *c, const char *name, const char *database, const char *role);
+const char *probe_peer_json(const struct cluster *c, const char *name, const char *database,
+    const char *role);
 
 #endif

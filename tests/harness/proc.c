@@ -53,7 +53,7 @@ drop_privileges(void)
 		return true;
 	pw = unprivileged_user();
 	return initgroups(pw->pw_name, pw->pw_gid) == 0 && setgid(pw->pw_gid) == 0 &&
-	       setuid(pw->pw_uid) == 0;
+	    setuid(pw->pw_uid) == 0;
 }
 
 static void
@@ -188,8 +188,9 @@ read_stat(pid_t pid, char *state_r, pid_t *parent_r, unsigned long *ticks_r)
 	unsigned long user, sys;
 	int parent;
 
-	if (rest == NULL || sscanf(rest, ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-				state_r, &parent, &user, &sys) != 4)
+	if (rest == NULL ||
+	    sscanf(rest, ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", state_r, &parent,
+		&user, &sys) != 4)
 		return false;
 	*parent_r = parent;
 	*ticks_r = user + sys;
@@ -232,8 +233,8 @@ long
 proc_rss_kb(pid_t pid, bool peak)
 {
 	char bytes[PROC_FILE_MAX];
-	const char *at = strstr(
-	    read_proc(pid, "status", bytes, sizeof(bytes)), peak ? "VmHWM:" : "VmRSS:");
+	const char *at = strstr(read_proc(pid, "status", bytes, sizeof(bytes)),
+	    peak ? "VmHWM:" : "VmRSS:");
 	long kb;
 
 	return at != NULL && sscanf(at, "%*s %ld", &kb) == 1 ? kb : -1;

@@ -6,6 +6,7 @@
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
 #include "tests/harness/mirror.h"
+#include "tests/harness/poll.h"
 #include "tests/harness/sql.h"
 
 #define EQUAL_MS 30000
@@ -146,5 +147,10 @@ on_both(const char *fmt, ...)
 void
 expect_equal(const char *table)
 {
-	table_expect_equal(rig.s, rig.d, table, EQUAL_MS);
+	const char *columns = table_columns(rig.s, table);
+	const char *words;
+
+	if (!poll_until(EQUAL_MS,
+		(words = table_difference(rig.s, table, rig.d, table, columns, NULL)) == NULL))
+		test_fail("after %d ms: %s\nerrors: %s", EQUAL_MS, words, mirror_errors(""));
 }

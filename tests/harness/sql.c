@@ -22,8 +22,8 @@ is_open_or_refused(PGconn **c, const char *conninfo)
 	*c = PQconnectdb(conninfo);
 	words = PQerrorMessage(*c);
 	return PQstatus(*c) == CONNECTION_OK ||
-	       (strstr(words, "the database system is ") == NULL &&
-		   strstr(words, "closed the connection") == NULL);
+	    (strstr(words, "the database system is ") == NULL &&
+		strstr(words, "closed the connection") == NULL);
 }
 
 PGconn *
@@ -132,8 +132,8 @@ sql_wait(PGconn *c, int ms, const char *expected, const char *fmt, ...)
 	statement = text_v(fmt, ap);
 	va_end(ap);
 	if (!poll_until(ms, strcmp(last = run(c, statement), expected) == 0))
-		test_fail(
-		    "%s\nis still \"%s\" after %d ms, not \"%s\"", statement, last, ms, expected);
+		test_fail("%s\nis still \"%s\" after %d ms, not \"%s\"", statement, last, ms,
+		    expected);
 }
 
 char *
