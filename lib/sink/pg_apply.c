@@ -6,8 +6,8 @@
 /*
  * A segment's run, phase by phase:
  *
- *	PIPELINE --- a COPY is next ---> DRAIN --> COPY_START --> COPY_DATA --> COPY_END --> PIPELINE
- *	         --- all tasks sent ---> DRAIN --> next segment, or the batch is applied
+ *	PIPELINE --- a COPY is next --> DRAIN --> COPY_START --> COPY_DATA --> COPY_END --> PIPELINE
+ *	         --- all tasks sent --> DRAIN --> next segment, or the batch is applied
  *	any error: results are drained, then ROLLBACK --> the same segment, more carefully
  *
  * (libpq does not let COPY into a pipeline.) Nothing here blocks: when libpq

@@ -237,7 +237,7 @@ pg_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 	for (i = 0; i < s->cfg->ntables; i++)
 		if (!s->tables[i].t->stopped && !load_table(s, &s->tables[i], err))
 			return err_context(err, "destination");
-	/* what a killed worker committed last may not be on disk, and the source is told of it now */
+	/* a killed worker's last commit may not be on disk, and the source is told of it now */
 	if (!read_checkpoint(s, &lsn, err) || !pgconn_run(s->barrier, err, "%s", barrier_sql))
 		return err_context(err, "destination");
 	s->applied_lsn = s->durable_lsn = lsn;
