@@ -202,16 +202,22 @@ deps:
 
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 fuzz:
-	$(Q)command -v clang >/dev/null || { echo "make fuzz needs clang"; exit 1; }
+	$(Q)scripts/install-deps --if-missing --fuzz
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang \
-	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined" fuzz-run
+	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link $(FUZZ_SAN)" fuzz-run
+# what was found of interest stays in corpus/, the input of a crash in the build directory
 fuzz-run: $(FUZZ_BINS)
-	$(Q)for f in $(FUZZ_BINS); do echo "  FUZZ    $$f"; \
-	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 || exit 1; done
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(call libs,types)
+	$(Q)for f in $(FUZZ_BINS); do \
+	    corpus=$(BUILD)/corpus/$$(basename $$f); mkdir -p $$corpus; echo "  FUZZ    $$f"; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -timeout=10 \
+	        -artifact_prefix=$$f. $$corpus || exit 1; done
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(call libs,ipc)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(BAN) -fsanitize=fuzzer,address,undefined -o $@ $^ $(SYS_types)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(BAN) -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^ $(SYS_ipc)
+.PHONY: fuzz-run
 
 # ---- hygiene
 

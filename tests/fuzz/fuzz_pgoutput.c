@@ -1,0 +1,272 @@
+/*
+ * A replication stream of any bytes, taken the way of the data path: decoded,
+ * mapped to rows of tables, gathered in a batch, coalesced. What is not
+ * refused must keep its promises: rows hold what the tuple held, segments
+ * cover the changes, a key is in one set.
+ *
+ * Input: messages, each behind two bytes of length. The tables are announced
+ * before, so that changes reach rows at once.
+ */
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/types/coalesce.h"
+#include "lib/types/relmap.h"
+#include "tests/unit/types/table_fixture.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define TABLES 3
+
+static const char *const columns[TABLES] = { "id:1 x y ~z", "a:2 b:1 c", "p q" };
+
+struct stream {
+	struct table *tables[TABLES];
+	struct relmap *rels;
+	struct batch *b;
+};
+
+static void
+expect(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void
+check_refusal(const struct err *err, enum err_code code)
+{
+	expect(err->code == code && err->msg[0] != '\0');
+}
+
+/* ---- messages */
+
+static void
+take_relation(struct stream *s, const struct pgoutput_relation *rel)
+{
+	struct rbuf cols = rel->cols;
+	struct err err = ERR_INIT;
+	struct table *t;
+	uint16_t i;
+
+	for (i = 0; i < rel->ncols; i++)
+		expect(pgoutput_next_column(&cols).name != NULL);
+	expect(rbuf_done(&cols));
+	if (relmap_relation(s->rels, rel, &t, &err) == RELMAP_MISMATCH) {
+		check_refusal(&err, ERR_DATA);
+		t->stopped = true;
+	}
+}
+
+static void
+check_tuple(const struct pgoutput_tuple *tuple)
+{
+	struct rbuf values = tuple->values;
+	uint16_t i;
+
+	for (i = 0; i < tuple->ncols; i++)
+		pgoutput_next_value(&values);
+	expect(rbuf_ok(&values));
+}
+
+/* A row taken apart and put together again is the same row. */
+static void
+check_row(struct arena *a, const struct table *t, const struct row *r)
+{
+	struct row_value v[FIXTURE_COLS];
+	struct row *again;
+
+	row_values(r, t->ncols, v);
+	again = row_new(a, v, t->ncols, r->text);
+	expect(again->size == r->size && again->unchanged == r->unchanged);
+	expect(memcmp(again->data, r->data, r->size) == 0);
+	expect(row_key_compare(t, r, again) == 0 && row_key_hash(t, r) == row_key_hash(t, again));
+}
+
+static bool
+take_tuple(struct stream *s, const struct table *t, relid_t relid,
+    const struct pgoutput_tuple *tuple, const struct row **row_r)
+{
+	struct err err = ERR_INIT;
+
+	check_tuple(tuple);
+	if (!relmap_row(s->rels, relid, tuple, s->b->arena, row_r, &err)) {
+		check_refusal(&err, ERR_PROTOCOL);
+		return false;
+	}
+	check_row(s->b->arena, t, *row_r);
+	return true;
+}
+
+static void
+take_change(struct stream *s, enum change_op op, const struct pgoutput_change *ch)
+{
+	const struct row *old = NULL, *new = NULL;
+	struct err err = ERR_INIT;
+	struct table *t;
+
+	if (!relmap_table(s->rels, ch->relid, &t, &err)) {
+		check_refusal(&err, ERR_PROTOCOL);
+		return;
+	}
+	if (t == NULL || (ch->old_form != '\0' && !take_tuple(s, t, ch->relid, &ch->old, &old)) ||
+	    (ch->has_new && !take_tuple(s, t, ch->relid, &ch->new, &new)))
+		return;
+	batch_add(s->b, t, op, old, ch->old_form == 'O', new);
+}
+
+static void
+take_truncate(struct stream *s, const struct pgoutput_truncate *tr)
+{
+	struct rbuf ids = tr->relids;
+	struct err err = ERR_INIT;
+	struct table *t;
+	uint32_t i;
+
+	for (i = 0; i < tr->nrels; i++)
+		if (relmap_table(s->rels, rbuf_u32(&ids), &t, &err) && t != NULL)
+			batch_truncate(s->b, &t, 1, false, false);
+	expect(rbuf_done(&ids));
+}
+
+static void
+take_message(struct stream *s, struct slice bytes)
+{
+	struct err err = ERR_INIT;
+	struct pgoutput_msg m;
+
+	if (!pgoutput_decode(bytes, &m, &err))
+		check_refusal(&err, ERR_PROTOCOL);
+	else if (m.kind == PGOUTPUT_RELATION)
+		take_relation(s, &m.relation);
+	else if (m.kind == PGOUTPUT_INSERT)
+		take_change(s, CHANGE_INSERT, &m.change);
+	else if (m.kind == PGOUTPUT_UPDATE)
+		take_change(s, CHANGE_UPDATE, &m.change);
+	else if (m.kind == PGOUTPUT_DELETE)
+		take_change(s, CHANGE_DELETE, &m.change);
+	else if (m.kind == PGOUTPUT_TRUNCATE)
+		take_truncate(s, &m.truncate);
+	else if (m.kind == PGOUTPUT_COMMIT)
+		batch_commit(s->b, m.commit.end_lsn | 1, m.commit.commit_time);
+}
+
+/* In memory of its own, whose borders the sanitizer guards. */
+static void
+take_copy(struct stream *s, const void *p, size_t n)
+{
+	uint8_t *copy = malloc(n > 0 ? n : 1);
+
+	memcpy(copy, p, n);
+	take_message(s, slice_of(copy, n));
+	free(copy);
+}
+
+/* ---- the batch */
+
+static void
+check_set(const struct coalesced *c, struct row_set set, bool may_lack)
+{
+	uint32_t i;
+
+	for (i = 0; i < set.n; i++)
+		expect(may_lack || set.rows[i]->unchanged == 0 || c->nchanges == set.n);
+}
+
+static void
+check_sets(struct arena *a, const struct batch *b, const struct segment *seg)
+{
+	struct coalesced *list;
+	uint32_t i, n;
+
+	list = coalesce(a, b, seg->from, seg->to, &n);
+	expect(n <= TABLES);
+	for (i = 0; i < n; i++) {
+		const struct coalesced *c = &list[i];
+
+		expect(c->nchanges > 0);
+		expect(c->deletes.n + c->updates.n + c->partials.n + c->inserts.n + c->ghosts.n <=
+		    2 * c->nchanges);
+		check_set(c, c->updates, false);
+		check_set(c, c->partials, true);
+	}
+}
+
+static void
+check_batch(struct arena *a, struct batch *b)
+{
+	uint32_t i, at = 0;
+
+	batch_close(b);
+	for (i = 0; i < b->nsegments; i++) {
+		const struct segment *seg = &b->segments[i];
+
+		if (seg->kind != SEGMENT_CHANGES)
+			continue;
+		expect(seg->from == at && seg->to >= seg->from);
+		at = seg->to;
+		check_sets(a, b, seg);
+	}
+	expect(at == b->nchanges);
+}
+
+/* ---- announcements */
+
+static void
+announce(struct stream *s, const struct table *t)
+{
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 4096);
+	buf_char(&b, 'R');
+	buf_u32(&b, t->relid);
+	buf_add(&b, t->source_schema, strlen(t->source_schema) + 1);
+	buf_add(&b, t->source_name, strlen(t->source_name) + 1);
+	buf_char(&b, 'd');
+	buf_u16(&b, (uint16_t)t->def->n_columns);
+	for (i = 0; i < t->def->n_columns; i++) {
+		buf_char(&b, t->def->columns[i]->key_position > 0);
+		buf_add(&b, t->def->columns[i]->name, strlen(t->def->columns[i]->name) + 1);
+		buf_u32(&b, FIXTURE_TYPE);
+		buf_u32(&b, UINT32_MAX);
+	}
+	take_copy(s, b.p, b.n);
+	buf_done(&b);
+}
+
+static void
+stream_begin(struct stream *s, struct arena *a)
+{
+	uint32_t i;
+
+	for (i = 0; i < TABLES; i++)
+		s->tables[i] = fixture_table(a, i, columns[i]);
+	s->tables[1]->binary = true;
+	s->rels = relmap_new(s->tables, TABLES);
+	s->b = batch_new(TABLES);
+	for (i = 0; i < TABLES; i++)
+		announce(s, s->tables[i]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rbuf in = rbuf_of(slice_of(data, size));
+	struct arena *a = arena_new(4096);
+	struct stream s;
+	struct slice bytes;
+	size_t n;
+
+	stream_begin(&s, a);
+	while (rbuf_left(&in) >= 2) {
+		n = rbuf_u16(&in);
+		bytes = rbuf_bytes(&in, n < rbuf_left(&in) ? n : rbuf_left(&in));
+		take_copy(&s, bytes.p, bytes.n);
+	}
+	check_batch(a, s.b);
+	relmap_free(&s.rels);
+	batch_free(&s.b);
+	arena_free(&a);
+	return 0;
+}
