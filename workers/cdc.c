@@ -207,8 +207,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval lazily = { .tv_usec = LAZY_US };
 	struct cdc *c = arg;
 
-	if (c->stopping && !c->in_tx)
+	if (c->stopping && !c->in_tx) {
+		event_del(c->readable);
 		return;
+	}
 	c->catching_up = take_gulp(c) >= LAZY_BYTES;
 	submit_if_due(c);
 	update_blocked(c);

@@ -57,6 +57,7 @@ struct cdc {
 	lsn_t resume_lsn;
 	usec_t tx_commit_us;
 	bool tables_changed;		/* the daemon is to be told, once that is durable */
+	lsn_t tables_lsn;		/* end of the transaction it came with, once known */
 	struct buf held;		/* a Relation message that waits for earlier rows to be applied */
 
 	/* status and progress */
@@ -100,5 +101,8 @@ void	cdc_report_tables(struct cdc *c);
 void	cdc_tick(evutil_socket_t fd, short what, void *arg);
 bool	cdc_send_status(struct cdc *c, struct err *err);
 void	cdc_watch_event(evutil_socket_t fd, short what, void *arg);
+
+/* Wait for the answer under way on c->watch, so that it can be asked something else. */
+void	cdc_watch_settle(struct cdc *c);
 
 #endif

@@ -8,6 +8,7 @@
 #define REPORT_US		USEC_PER_SEC		/* batches to the daemon: merged up to this */
 #define PROGRESS_IDLE_US	(10 * USEC_PER_SEC)
 #define STATUS_IDLE_US		(10 * USEC_PER_SEC)
+#define STATUS_BLOCKED_US	(500 * USEC_PER_MSEC)
 #define WATCH_US		(2 * USEC_PER_SEC)
 #define WATCH_IDLE_US		(10 * USEC_PER_SEC)
 
@@ -79,6 +80,17 @@ cdc_report_tables(struct cdc *c)
 	c->tables_changed = false;
 }
 
+/*
+ * New columns are told once the destination has them for good: a worker that
+ * is told of a column relies on it.
+ */
+static bool
+tables_are_durable(const struct cdc *c)
+{
+	return c->tables_lsn != LSN_INVALID &&
+	    (ledger_idle(&c->ledger) || c->ledger.durable >= c->tables_lsn);
+}
+
 void
 cdc_report_flush(struct cdc *c)
 {
@@ -86,7 +98,8 @@ cdc_report_flush(struct cdc *c)
 	PeerdWorker__Batch__Counts *counts, **list;
 	struct report *r = &c->report;
 
-	cdc_report_tables(c);
+	if (tables_are_durable(c))
+		cdc_report_tables(c);
 	if (r->rows == 0)
 		return;
 	counts = xcalloc(c->w->ntables, sizeof(*counts));
@@ -128,27 +141,39 @@ ask_position(struct cdc *c, usec_t now)
 	}
 }
 
+static void
+take_position(struct cdc *c)
+{
+	PGresult *res = PQgetResult(pgconn_pq(c->watch));
+	lsn_t lsn;
+
+	if (res == NULL)
+		c->watch_busy = false;
+	else if (PQresultStatus(res) == PGRES_TUPLES_OK && lsn_parse(pgcell(res, 0, 0), &lsn))
+		c->source_lsn = lsn;
+	PQclear(res);
+}
+
 void
 cdc_watch_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct cdc *c = arg;
 	PGconn *pq = pgconn_pq(c->watch);
 	struct err err = ERR_INIT;
-	PGresult *res;
-	lsn_t lsn;
 
 	if (PQconsumeInput(pq) != 1 || PQstatus(pq) != CONNECTION_OK) {
 		pgconn_error(pq, NULL, &err);
 		cdc_fail(c, &err);
 	}
-	while (c->watch_busy && !PQisBusy(pq)) {
-		res = PQgetResult(pq);
-		if (res == NULL)
-			c->watch_busy = false;
-		else if (PQresultStatus(res) == PGRES_TUPLES_OK && lsn_parse(pgcell(res, 0, 0), &lsn))
-			c->source_lsn = lsn;
-		PQclear(res);
-	}
+	while (c->watch_busy && !PQisBusy(pq))
+		take_position(c);
+}
+
+void
+cdc_watch_settle(struct cdc *c)
+{
+	while (c->watch_busy)
+		take_position(c);
 }
 
 /* ---- once a second */
@@ -216,6 +241,17 @@ send_progress(struct cdc *c, usec_t now)
 	worker_title(c->w, lag);
 }
 
+/*
+ * The source gives up a client that says nothing for wal_sender_timeout. Its
+ * own questions go unheard while reading is blocked, so it hears from us unasked.
+ */
+static bool
+status_due(struct cdc *c, usec_t now)
+{
+	return ledger_confirm(&c->ledger) != c->status_sent ||
+	    now - c->status_at >= (c->blocked ? STATUS_BLOCKED_US : STATUS_IDLE_US);
+}
+
 void
 cdc_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -230,8 +266,7 @@ cdc_tick(evutil_socket_t fd, short what, void *arg)
 		cdc_report_flush(c);
 	if (moving || c->rows_per_second > 0 || now - c->progress_at >= PROGRESS_IDLE_US)
 		send_progress(c, now);
-	if ((ledger_confirm(&c->ledger) != c->status_sent || now - c->status_at >= STATUS_IDLE_US) &&
-	    !cdc_send_status(c, &err))
+	if (status_due(c, now) && !cdc_send_status(c, &err))
 		cdc_fail(c, &err);
 	cdc_stop_if_drained(c);
 }

@@ -19,6 +19,8 @@ on_commit(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 			c->oldest_commit_us = c->tx_commit_us;
 	}
 	ledger_commit(&c->ledger, m->commit.end_lsn);
+	if (c->tables_lsn == LSN_INVALID)
+		c->tables_lsn = m->commit.end_lsn;
 	return true;
 }
 
@@ -46,10 +48,15 @@ on_relation(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, str
 			buf_add(&c->held, bytes.p, bytes.n);
 			return true;
 		}
-		if (cdc_columns_added(c, t, &m->relation, &why))
+		cdc_watch_settle(c);
+		if (cdc_columns_added(c, t, &m->relation, &why)) {
+			c->tables_lsn = LSN_INVALID;
 			return true;
-		if (why.code != ERR_DATA)
-			return err_set(err, why.code, "%s", why.msg);
+		}
+		if (why.code != ERR_DATA) {
+			*err = why;
+			return false;
+		}
 		stop_table(c, t, &why);
 		return true;
 	default:
