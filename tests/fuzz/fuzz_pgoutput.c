@@ -4,8 +4,10 @@
  * refused must keep its promises: rows hold what the tuple held, segments
  * cover the changes, a key is in one set.
  *
- * Input: messages, each behind two bytes of length. The tables are announced
- * before, so that changes reach rows at once.
+ * Input: records. A record's first byte says whether it holds a message as it
+ * is, behind a byte of length, or a few choices of which a message is built
+ * that makes sense, but for one byte that may be spoiled. The tables are
+ * announced before, so that changes reach rows at once.
  */
 #include <stdint.h>
 
@@ -109,8 +111,13 @@ take_change(struct stream *s, enum change_op op, const struct pgoutput_change *c
 		check_refusal(&err, ERR_PROTOCOL);
 		return;
 	}
-	if (t == NULL || (ch->old_form != '\0' && !take_tuple(s, t, ch->relid, &ch->old, &old)) ||
+	if (t == NULL || (op != CHANGE_INSERT && !relmap_identifies(s->rels, ch->relid)) ||
+	    (ch->old_form != '\0' && !take_tuple(s, t, ch->relid, &ch->old, &old)) ||
 	    (ch->has_new && !take_tuple(s, t, ch->relid, &ch->new, &new)))
+		return;
+	if (new != NULL)
+		new = row_complete_key(s->b->arena, t, old, new);
+	if (new == NULL && ch->has_new)
 		return;
 	batch_add(s->b, t, op, old, ch->old_form == 'O', new);
 }
@@ -164,13 +171,14 @@ take_copy(struct stream *s, const void *p, size_t n)
 
 /* ---- the batch */
 
+/* Sorted, and no key twice. */
 static void
-check_set(const struct coalesced *c, struct row_set set, bool may_lack)
+check_order(const struct table *t, struct row_set set)
 {
 	uint32_t i;
 
-	for (i = 0; i < set.n; i++)
-		expect(may_lack || set.rows[i]->unchanged == 0 || c->nchanges == set.n);
+	for (i = 1; i < set.n; i++)
+		expect(row_key_compare(t, set.rows[i - 1], set.rows[i]) < 0);
 }
 
 static void
@@ -187,8 +195,8 @@ check_sets(struct arena *a, const struct batch *b, const struct segment *seg)
 		expect(c->nchanges > 0);
 		expect(c->deletes.n + c->updates.n + c->partials.n + c->inserts.n + c->ghosts.n <=
 		    2 * c->nchanges);
-		check_set(c, c->updates, false);
-		check_set(c, c->partials, true);
+		check_order(c->table, c->deletes);
+		check_order(c->table, c->updates);
 	}
 }
 
@@ -223,7 +231,7 @@ announce(struct stream *s, const struct table *t)
 	buf_u32(&b, t->relid);
 	buf_add(&b, t->source_schema, strlen(t->source_schema) + 1);
 	buf_add(&b, t->source_name, strlen(t->source_name) + 1);
-	buf_char(&b, 'd');
+	buf_char(&b, t->nkeys > 0 ? 'd' : 'f');
 	buf_u16(&b, (uint16_t)t->def->n_columns);
 	for (i = 0; i < t->def->n_columns; i++) {
 		buf_char(&b, t->def->columns[i]->key_position > 0);
@@ -249,21 +257,127 @@ stream_begin(struct stream *s, struct arena *a)
 		announce(s, s->tables[i]);
 }
 
+/* ---- records */
+
+static void
+build_value(struct buf *b, const struct table *t, uint8_t choice)
+{
+	uint32_t n = choice >> 2 & 3, i;
+
+	if ((choice & 3) < 2) {
+		buf_char(b, (choice & 3) == 0 ? 'n' : 'u');
+		return;
+	}
+	buf_char(b, t->binary ? 'b' : 't');
+	buf_u32(b, n);
+	for (i = 0; i < n; i++)
+		buf_char(b, (char)('a' + (choice >> 4)));
+}
+
+/* Short values of few letters, so that keys meet again. */
+static void
+build_tuple(struct buf *b, char form, const struct table *t, struct rbuf *in)
+{
+	size_t i;
+
+	buf_char(b, form);
+	buf_u16(b, (uint16_t)t->def->n_columns);
+	for (i = 0; i < t->def->n_columns; i++)
+		build_value(b, t, rbuf_u8(in));
+}
+
+static void
+build_change(struct buf *b, char kind, const struct table *t, char old_form, struct rbuf *in)
+{
+	buf_char(b, kind);
+	buf_u32(b, t->relid);
+	if (kind != 'I' && (kind == 'D' || old_form != '\0'))
+		build_tuple(b, old_form != '\0' ? old_form : 'K', t, in);
+	if (kind != 'D')
+		build_tuple(b, 'N', t, in);
+}
+
+static void
+build_commit(struct buf *b, uint8_t choice)
+{
+	buf_char(b, 'C');
+	buf_char(b, 0);
+	buf_u64(b, choice);
+	buf_u64(b, choice);
+	buf_u64(b, choice);
+}
+
+static void
+build_truncate(struct buf *b, const struct table *t)
+{
+	buf_char(b, 'T');
+	buf_u32(b, 1);
+	buf_char(b, 0);
+	buf_u32(b, t->relid);
+}
+
+static void
+build_message(struct buf *b, const struct stream *s, uint8_t choice, struct rbuf *in)
+{
+	const struct table *t = s->tables[(choice >> 3 & 3) % TABLES];
+	char old_form = "\0KO\0"[choice >> 5 & 3];
+
+	switch (choice & 7) {
+	case 0:
+		build_commit(b, choice);
+		break;
+	case 1:
+		build_truncate(b, t);
+		break;
+	case 2:
+	case 3:
+		build_change(b, 'I', t, '\0', in);
+		break;
+	case 4:
+		build_change(b, 'D', t, old_form, in);
+		break;
+	default:
+		build_change(b, 'U', t, old_form, in);
+	}
+}
+
+static void
+spoil(struct buf *b, uint8_t mask, uint8_t place)
+{
+	b->p[place % b->n] ^= mask;
+}
+
+static void
+take_record(struct stream *s, struct rbuf *in)
+{
+	uint8_t choice = rbuf_u8(in);
+	struct slice bytes;
+	struct buf b;
+
+	if (choice >= 0x80) {
+		bytes = rbuf_bytes(in, rbuf_u8(in));
+		take_copy(s, bytes.p, bytes.n);
+		return;
+	}
+	buf_init(&b, 4096);
+	build_message(&b, s, choice, in);
+	choice = rbuf_u8(in);
+	if (choice >= 0xf0)
+		spoil(&b, rbuf_u8(in), rbuf_u8(in));
+	take_copy(s, b.p, b.n);
+	buf_done(&b);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rbuf in = rbuf_of(slice_of(data, size));
 	struct arena *a = arena_new(4096);
 	struct stream s;
-	struct slice bytes;
-	size_t n;
 
 	stream_begin(&s, a);
-	while (rbuf_left(&in) >= 2) {
-		n = rbuf_u16(&in);
-		bytes = rbuf_bytes(&in, n < rbuf_left(&in) ? n : rbuf_left(&in));
-		take_copy(&s, bytes.p, bytes.n);
-	}
+	while (rbuf_ok(&in) && rbuf_left(&in) > 0)
+		take_record(&s, &in);
 	check_batch(a, s.b);
 	relmap_free(&s.rels);
 	batch_free(&s.b);
