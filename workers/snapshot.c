@@ -633,7 +633,9 @@ snapshot_start(struct worker *w, struct err *err)
 	w->snapshot = sn;
 	sn->w = w;
 	sn->meta = pg_ddl_meta_schema(w->config->destination->postgres_config);
-	if (!worker_connect(w, false, PGCONN_PLAIN, &sn->dst, err) || !already_loaded(sn, &lsn, err))
+	/* what is told to be loaded must be on the disk, whatever the server's default */
+	if (!worker_connect(w, false, PGCONN_PLAIN, &sn->dst, err) ||
+	    !pgconn_run(sn->dst, err, "SET synchronous_commit = on") || !already_loaded(sn, &lsn, err))
 		return false;
 	if (lsn != LSN_INVALID) {
 		snapshot_free(sn);

@@ -346,7 +346,9 @@ open_both(struct loader *l, struct err *err)
 	    !pgconn_run(l->src, err, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") ||
 	    !import_snapshot(l, err))
 		return err_context(err, "source");
-	if (!pgconn_open(dst, what, PGCONN_PLAIN, CONNECT_TIMEOUT, NULL, &l->dst, err))
+	/* a partition that is told to be done must be on the disk, whatever the server's default */
+	if (!pgconn_open(dst, what, PGCONN_PLAIN, CONNECT_TIMEOUT, NULL, &l->dst, err) ||
+	    !pgconn_run(l->dst, err, "SET synchronous_commit = on"))
 		return err_context(err, "destination");
 	/* needs a right that a role may lack: triggers and foreign keys then fire, and must hold */
 	if (!pgconn_run(l->dst, &ignored, "SET session_replication_role = replica") &&
