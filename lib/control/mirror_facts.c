@@ -370,21 +370,7 @@ on_progress(void *child, uint32_t request_id, const ProtobufCMessage *base)
 	mirror_proved_healthy(m);
 }
 
-/* ---- trouble, words, the end */
-
-static void
-on_trouble(void *child, uint32_t request_id, const ProtobufCMessage *base)
-{
-	const PeerdWorker__Trouble *msg = (const PeerdWorker__Trouble *)base;
-	struct mirror *m = mirror_of(child);
-	struct err why = ERR_INIT;
-
-	(void)request_id;
-	m->in_trouble = msg->error != NULL;
-	if (msg->error != NULL)
-		ipc_error_unpack(msg->error, &why);
-	mirror_show_error(m, msg->error != NULL ? &why : NULL);
-}
+/* ---- words, the end */
 
 static void
 on_log_line(void *child, uint32_t request_id, const ProtobufCMessage *base)
@@ -443,7 +429,6 @@ const struct ipc_handler mirror_handlers[] = {
 	{ IPC_SNAPSHOT_DONE, on_snapshot_done },
 	{ IPC_BATCH, on_batch },
 	{ IPC_PROGRESS, on_progress },
-	{ IPC_TROUBLE, on_trouble },
 	{ IPC_LOG_LINE, on_log_line },
 	{ IPC_DRAINED, on_drained },
 	{ IPC_DROPPED, on_dropped },

@@ -59,7 +59,6 @@ struct ipc;
 	X(SNAPSHOT_DONE, 39, snapshot_done, 64)               \
 	X(BATCH, 40, batch, IPC_FRAME_MAX)                    \
 	X(PROGRESS, 41, progress, 1024)                       \
-	X(TROUBLE, 42, trouble, 64 * 1024)                    \
 	X(LOG_LINE, 43, log_line, 64 * 1024)                  \
 	X(DRAINED, 44, drained, 64)                           \
 	X(DROPPED, 45, dropped, 64)                           \
