@@ -82,24 +82,21 @@ extend_table(struct cdc *c, struct table *t, const PeerdWorker__MirrorTable *def
 }
 
 /*
- * A type that cannot travel in binary form, in a stream that does: the column
- * is made now, and the worker starts again with a stream in text form.
+ * A type that cannot travel in binary form, in a stream that does: the table is
+ * marked, and the worker starts again with a stream in text form, in which the
+ * column is met again. The destination is left alone: what of this transaction
+ * stands before the column comes once more, too.
  */
 static bool
-switch_to_text(struct cdc *c, struct table *t, const PeerdWorker__Column *col, struct err *err)
+switch_to_text(struct cdc *c, const struct table *t, const PeerdWorker__Column *col,
+    struct err *err)
 {
-	struct pgconn *dst = NULL;
-	char *value = NULL;
-	bool ok;
+	size_t i;
 
-	if (!pg_ddl_column_default(c->watch, t->relid, col->name, c->w->mirror, &value, err) ||
-	    !worker_connect(c->w, false, PGCONN_PLAIN, &dst, err))
-		return false;
-	ok = pgconn_run(dst, err, "SET lock_timeout = '5s'") &&
-	    pg_ddl_add_column(dst, t->def, col, value, err);
-	pgconn_close(&dst);
-	if (!ok)
-		return false;
+	for (i = 0; i < t->def->n_columns; i++) {
+		t->def->columns[i]->has_binary = true;
+		t->def->columns[i]->binary = false;
+	}
 	c->tables_changed = true;
 	cdc_report_tables(c);
 	return err_set(err, ERR_TRANSIENT, "column \"%s\" of %s needs values in text form:"
@@ -165,8 +162,14 @@ cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation
 	size_t i;
 
 	if (!wait_for_commit(c, t, err) ||
-	    !pginfo_load_table(c->watch, find_mapping(c, t), &def, err))
+	    !pginfo_load_table(c->watch, find_mapping(c, t), &def, err)) {
+		/* dropped since, or otherwise not what it was: no concern of the other tables */
+		if (err->code == ERR_CONFIG)
+			err->code = ERR_DATA;
 		return false;
+	}
+	def->has_created = true;
+	def->created = t->def->created;
 	forget_later_columns(t, rel, def);
 	if (!copy_types(c, def, err))
 		return false;
@@ -175,10 +178,8 @@ cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation
 
 		if (col->generated[0] != '\0' || is_known(t, col))
 			continue;
-		if (t->binary && !col->binary) {
-			t->def = def;
+		if (t->binary && !col->binary)
 			return switch_to_text(c, t, col, err);
-		}
 		if (!add_column(c, t, col, err))
 			return false;
 	}

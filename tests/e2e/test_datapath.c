@@ -207,6 +207,38 @@ START_TEST(columns_added_while_paused)
 }
 END_TEST
 
+/* In a stream of binary values a column arrives whose values are text, its table already written to. */
+START_TEST(text_column_in_the_middle_of_a_transaction)
+{
+	on_source("CREATE TYPE pair AS (a int, b text)");
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	mirror_run("path", "public.t", HARD ", 'max_batch_size': 10");
+	on_source("BEGIN; INSERT INTO t SELECT i, 'v' FROM generate_series(1, 25) i;"
+		  "ALTER TABLE t ADD COLUMN p pair;"
+		  "UPDATE t SET p = (id, 'it''s') WHERE id > 3; COMMIT");
+	on_source("INSERT INTO t VALUES (100, NULL, NULL)");
+	expect_equal("t");
+	on_source("UPDATE t SET p = NULL, v = NULL WHERE id < 20");
+	expect_equal("t");
+	ck_assert_str_eq("STATUS_RUNNING", mirror_state("path"));
+}
+END_TEST
+
+/* What the catalog says of one table is no reason to end the others. */
+START_TEST(table_dropped_before_its_column_could_be_read)
+{
+	two_tables();
+	mirror_change("path", "STATUS_PAUSED");
+	on_source("ALTER TABLE t ADD COLUMN n int; INSERT INTO t VALUES (1, 'a', 1)");
+	on_source("DROP TABLE t");
+	on_source("INSERT INTO u VALUES (1, 'b')");
+	mirror_change("path", "STATUS_RUNNING");
+	expect_equal("u");
+	ck_assert_str_eq("STATUS_RUNNING", mirror_state("path"));
+	ck_assert(poll_until(WAIT_MS, errors_say("public.t")));
+}
+END_TEST
+
 /* ---- suites */
 
 static Suite *
@@ -223,6 +255,8 @@ datapath_suite(void)
 	suite_test(tc, stalled_destination_keeps_the_source_waiting);
 	suite_test(tc, killed_before_the_new_column_is_there);
 	suite_test(tc, columns_added_while_paused);
+	suite_test(tc, text_column_in_the_middle_of_a_transaction);
+	suite_test(tc, table_dropped_before_its_column_could_be_read);
 	return s;
 }
 
