@@ -6,14 +6,15 @@
  * PREPARE is not a line of its own; its text stands where it is executed.
  * Binary parameters are shown in hexadecimal.
  *
- *	fx_begin(columns)	a sink with one table, made as in table_fixture.h
+ *	fx_begin(columns)	a sink with two tables: one made as in table_fixture.h,
+ *				the other with the one column "k:1"
  *	fx_end()
  */
 #ifndef PEERD_UNIT_SINK_FIXTURE_H
 #define PEERD_UNIT_SINK_FIXTURE_H
 
 #include "lib/sink/pg_int.h"
-#include "tests/unit/types/table_fixture.h"
+#include "tests/unit/types/change_fixture.h"
 
 #define FX_TYPE	      23 /* of every destination column */
 #define FX_ARRAY_TYPE 1007
@@ -22,7 +23,7 @@
 struct sink_fixture {
 	struct arena *a;
 	struct pg_sink s;
-	struct pg_table pt;
+	struct pg_table pt[2];
 	PeerdbFlow__FlowConnectionConfigs mirror;
 	struct sink_config cfg;
 	Oid types[FIXTURE_COLS], array_types[FIXTURE_COLS];
@@ -34,6 +35,19 @@ struct sink_fixture {
 };
 
 static struct sink_fixture fx;
+
+static inline void
+fx_table(uint32_t index, const char *columns)
+{
+	fx.pt[index] = (struct pg_table){
+		.t = fixture_table(fx.a, index, columns),
+		.name = arena_printf(fx.a, "\"copy\".\"d%u\"", index),
+		.types = fx.types,
+		.array_types = fx.array_types,
+		.equals = fx.equals,
+		.unique = true,
+	};
+}
 
 static inline void
 fx_begin(const char *columns)
@@ -48,28 +62,25 @@ fx_begin(const char *columns)
 	peerdb_flow__flow_connection_configs__init(&fx.mirror);
 	fx.mirror.flow_job_name = arena_strdup(fx.a, "orders");
 	fx.cfg.mirror = &fx.mirror;
-	fx.pt.t = fixture_table(fx.a, 0, columns);
-	fx.pt.name = arena_strdup(fx.a, "\"copy\".\"d0\"");
 	for (i = 0; i < FIXTURE_COLS; i++) {
 		fx.types[i] = FX_TYPE;
 		fx.array_types[i] = FX_ARRAY_TYPE;
 		fx.equals[i] = arena_strdup(fx.a, "=");
 	}
-	fx.pt.types = fx.types;
-	fx.pt.array_types = fx.array_types;
-	fx.pt.equals = fx.equals;
-	fx.pt.unique = true;
+	fx_table(0, columns);
+	fx_table(1, "k:1");
 	fx.s.cfg = &fx.cfg;
 	fx.s.meta = "_peerdb_internal";
 	fx.s.soft_delete = fx.s.synced_at = "";
-	fx.s.tables = &fx.pt;
+	fx.s.tables = fx.pt;
 	fx.s.arena = arena_new(65536);
 }
 
 static inline void
 fx_end(void)
 {
-	pg_stmt_free_all(&fx.pt.stmts);
+	pg_stmt_free_all(&fx.pt[0].stmts);
+	pg_stmt_free_all(&fx.pt[1].stmts);
 	pg_stmt_free_all(&fx.s.own_stmts);
 	free(fx.s.tasks.v);
 	free(fx.s.values);

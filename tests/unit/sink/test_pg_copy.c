@@ -36,8 +36,8 @@ static const struct {
 
 START_TEST(statement_names_the_columns)
 {
-	fx.pt.t->cols[1].destination = "x\"y";
-	pg_copy_sql(&fx.pt, statements[_i].text, &out);
+	fx.pt[0].t->cols[1].destination = "x\"y";
+	pg_copy_sql(&fx.pt[0], statements[_i].text, &out);
 	ck_assert_str_eq(buf_str(&out), statements[_i].sql);
 }
 END_TEST
@@ -58,7 +58,7 @@ static const struct {
 
 START_TEST(text_row_is_escaped)
 {
-	pg_copy_row(&fx.pt, fixture_row(fx.a, fx.pt.t, lines[_i].row), &out);
+	pg_copy_row(&fx.pt[0], fixture_row(fx.a, fx.pt[0].t, lines[_i].row), &out);
 	ck_assert_str_eq(buf_str(&out), lines[_i].line);
 }
 END_TEST
@@ -85,8 +85,8 @@ START_TEST(binary_row)
 	static const char want[] = "\0\3\0\0\0\1"
 				   "7\377\377\377\377\0\0\0\0";
 
-	fx.pt.t->binary = true;
-	pg_copy_row(&fx.pt, fixture_row(fx.a, fx.pt.t, "7|~|"), &out);
+	fx.pt[0].t->binary = true;
+	pg_copy_row(&fx.pt[0], fixture_row(fx.a, fx.pt[0].t, "7|~|"), &out);
 	assert_bytes(want, sizeof(want) - 1);
 }
 END_TEST
@@ -100,8 +100,8 @@ END_TEST
 
 START_TEST(rows_follow_each_other)
 {
-	pg_copy_row(&fx.pt, fixture_row(fx.a, fx.pt.t, "1|a|b"), &out);
-	pg_copy_row(&fx.pt, fixture_row(fx.a, fx.pt.t, "2|c|~"), &out);
+	pg_copy_row(&fx.pt[0], fixture_row(fx.a, fx.pt[0].t, "1|a|b"), &out);
+	pg_copy_row(&fx.pt[0], fixture_row(fx.a, fx.pt[0].t, "2|c|~"), &out);
 	ck_assert_str_eq(buf_str(&out), "1\ta\tb\n2\tc\t\\N\n");
 }
 END_TEST
@@ -110,7 +110,7 @@ START_TEST(a_value_that_does_not_fit_is_noticed)
 {
 	const char *wide = arena_printf(fx.a, "1|%04096d|b", 0);
 
-	pg_copy_row(&fx.pt, fixture_row(fx.a, fx.pt.t, wide), &out);
+	pg_copy_row(&fx.pt[0], fixture_row(fx.a, fx.pt[0].t, wide), &out);
 	ck_assert(buf_overflowed(&out));
 }
 END_TEST

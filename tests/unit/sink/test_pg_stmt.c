@@ -137,7 +137,7 @@ set_own(enum own own)
 static const struct row *
 row_or_null(const char *values)
 {
-	return values != NULL ? fixture_row(fx.a, fx.pt.t, values) : NULL;
+	return values != NULL ? fixture_row(fx.a, fx.pt[0].t, values) : NULL;
 }
 
 /* Send a statement with parameters that do not matter; a wrong number of them is a bug. */
@@ -166,9 +166,9 @@ START_TEST(statement_has_its_text)
 
 	fx_begin(cases[_i].columns);
 	set_own(cases[_i].own);
-	st = pg_stmt_get(&fx.s, &fx.pt, cases[_i].kind, cases[_i].nrows,
+	st = pg_stmt_get(&fx.s, &fx.pt[0], cases[_i].kind, cases[_i].nrows,
 	    row_or_null(cases[_i].row));
-	send_statement(&fx.pt, st, cases[_i].nparams);
+	send_statement(&fx.pt[0], st, cases[_i].nparams);
 	ck_assert_str_eq(prepared_sql(), cases[_i].sql);
 	fx_end();
 }
@@ -215,16 +215,16 @@ END_TEST
 
 START_TEST(names_are_quoted)
 {
-	fx.pt.t->cols[1].destination = "we\"ird";
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_UPDATE, 1, NULL), 2);
+	fx.pt[0].t->cols[1].destination = "we\"ird";
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_UPDATE, 1, NULL), 2);
 	ck_assert_ptr_nonnull(strstr(prepared_sql(), "SET \"we\"\"ird\" = $2"));
 }
 END_TEST
 
 START_TEST(destination_names_count)
 {
-	fx.pt.t->cols[1].destination = "other";
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_INSERT, 1, NULL), 2);
+	fx.pt[0].t->cols[1].destination = "other";
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_INSERT, 1, NULL), 2);
 	ck_assert_ptr_nonnull(strstr(prepared_sql(), "(\"id\", \"other\")"));
 }
 END_TEST
@@ -232,7 +232,7 @@ END_TEST
 START_TEST(parameters_have_the_destinations_types)
 {
 	fx.types[1] = 1700;
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_INSERT, 1, NULL), 2);
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_INSERT, 1, NULL), 2);
 	ck_assert_uint_eq(fx.last_types[0], FX_TYPE);
 	ck_assert_uint_eq(fx.last_types[1], 1700);
 }
@@ -240,7 +240,7 @@ END_TEST
 
 START_TEST(array_parameter_has_the_array_type)
 {
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_DELETE_ARRAY, 1, NULL), 1);
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_DELETE_ARRAY, 1, NULL), 1);
 	ck_assert_uint_eq(fx.last_types[0], FX_ARRAY_TYPE);
 }
 END_TEST
@@ -248,18 +248,18 @@ END_TEST
 START_TEST(a_column_just_added_is_cast_by_name)
 {
 	fx.types[1] = InvalidOid;
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_INSERT, 1, NULL), 2);
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_INSERT, 1, NULL), 2);
 	ck_assert_ptr_nonnull(strstr(prepared_sql(), "VALUES ($1, $2::text)"));
 }
 END_TEST
 
 START_TEST(same_statement_is_prepared_once)
 {
-	struct pg_stmt *st = pg_stmt_get(&fx.s, &fx.pt, STMT_UPDATE, 10, NULL);
+	struct pg_stmt *st = pg_stmt_get(&fx.s, &fx.pt[0], STMT_UPDATE, 10, NULL);
 
-	ck_assert_ptr_eq(pg_stmt_get(&fx.s, &fx.pt, STMT_UPDATE, 10, NULL), st);
-	send_statement(&fx.pt, st, 20);
-	send_statement(&fx.pt, st, 20);
+	ck_assert_ptr_eq(pg_stmt_get(&fx.s, &fx.pt[0], STMT_UPDATE, 10, NULL), st);
+	send_statement(&fx.pt[0], st, 20);
+	send_statement(&fx.pt[0], st, 20);
 	ck_assert_int_eq(fx.prepares, 1);
 }
 END_TEST
@@ -273,9 +273,9 @@ static const struct {
 
 START_TEST(other_statements_are_others)
 {
-	struct pg_stmt *st = pg_stmt_get(&fx.s, &fx.pt, STMT_UPDATE, 1, NULL);
+	struct pg_stmt *st = pg_stmt_get(&fx.s, &fx.pt[0], STMT_UPDATE, 1, NULL);
 
-	ck_assert_ptr_ne(pg_stmt_get(&fx.s, &fx.pt, others[_i].kind, others[_i].nrows,
+	ck_assert_ptr_ne(pg_stmt_get(&fx.s, &fx.pt[0], others[_i].kind, others[_i].nrows,
 			     row_or_null(others[_i].row)),
 	    st);
 }
@@ -283,19 +283,19 @@ END_TEST
 
 START_TEST(a_row_with_all_values_leaves_nothing_out)
 {
-	ck_assert_ptr_eq(pg_stmt_get(&fx.s, &fx.pt, STMT_UPDATE, 1, row_or_null("1|~")),
-	    pg_stmt_get(&fx.s, &fx.pt, STMT_UPDATE, 1, NULL));
+	ck_assert_ptr_eq(pg_stmt_get(&fx.s, &fx.pt[0], STMT_UPDATE, 1, row_or_null("1|~")),
+	    pg_stmt_get(&fx.s, &fx.pt[0], STMT_UPDATE, 1, NULL));
 }
 END_TEST
 
 /* An aborted pipeline took the PREPARE along: it comes again, under another name. */
 START_TEST(failed_prepare_is_repeated)
 {
-	struct pg_stmt *st = pg_stmt_get(&fx.s, &fx.pt, STMT_DELETE, 1, NULL);
+	struct pg_stmt *st = pg_stmt_get(&fx.s, &fx.pt[0], STMT_DELETE, 1, NULL);
 
-	send_statement(&fx.pt, st, 1);
+	send_statement(&fx.pt[0], st, 1);
 	pg_stmt_prepared(st, false);
-	send_statement(&fx.pt, st, 1);
+	send_statement(&fx.pt[0], st, 1);
 	ck_assert_int_eq(fx.prepares, 2);
 	ck_assert_int_eq(strncmp(buf_str(&fx.prepared), "peerd_1\t", 8), 0);
 	ck_assert_ptr_nonnull(strstr(buf_str(&fx.prepared), "\npeerd_2\t"));
@@ -304,17 +304,17 @@ END_TEST
 
 START_TEST(forgotten_statements_are_made_anew)
 {
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_DELETE, 1, NULL), 1);
-	pg_stmt_forget(&fx.pt);
-	ck_assert_ptr_null(fx.pt.stmts);
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_DELETE, 1, NULL), 1);
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_DELETE, 1, NULL), 1);
+	pg_stmt_forget(&fx.pt[0]);
+	ck_assert_ptr_null(fx.pt[0].stmts);
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_DELETE, 1, NULL), 1);
 	ck_assert_int_eq(fx.prepares, 2);
 }
 END_TEST
 
 START_TEST(wrong_number_of_parameters_is_a_bug)
 {
-	send_statement(&fx.pt, pg_stmt_get(&fx.s, &fx.pt, STMT_DELETE, 1, NULL), 2);
+	send_statement(&fx.pt[0], pg_stmt_get(&fx.s, &fx.pt[0], STMT_DELETE, 1, NULL), 2);
 }
 END_TEST
 
@@ -336,8 +336,8 @@ static const struct {
 
 START_TEST(rows_of_a_statement)
 {
-	fx.pt.t->ncols = steps[_i].ncols;
-	ck_assert_uint_eq(pg_stmt_rows(&fx.pt, steps[_i].left), steps[_i].rows);
+	fx.pt[0].t->ncols = steps[_i].ncols;
+	ck_assert_uint_eq(pg_stmt_rows(&fx.pt[0], steps[_i].left), steps[_i].rows);
 }
 END_TEST
 

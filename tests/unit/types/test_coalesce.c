@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "tests/unit/types/table_fixture.h"
+#include "tests/unit/types/change_fixture.h"
 
 static struct arena *a;
 static struct batch *b;
@@ -20,44 +20,6 @@ teardown(void)
 {
 	batch_free(&b);
 	arena_free(&a);
-}
-
-/*
- * Changes as text, separated by blanks:
- *	+row		insert			=row		update, no old row sent
- *	-row		delete, old key sent	k<row>row	update, old key sent
- *	xrow		delete, old row sent	o<row>row	update, whole old row sent
- */
-static void
-add_change(struct table *t, char kind, const char *first, const char *second)
-{
-	const struct row *x = fixture_row(b->arena, t, first);
-	const struct row *y = second != NULL ? fixture_row(b->arena, t, second) : NULL;
-
-	if (kind == '+')
-		batch_add(b, t, CHANGE_INSERT, NULL, false, x);
-	else if (kind == '=')
-		batch_add(b, t, CHANGE_UPDATE, NULL, false, x);
-	else if (kind == '-' || kind == 'x')
-		batch_add(b, t, CHANGE_DELETE, x, kind == 'x', NULL);
-	else
-		batch_add(b, t, CHANGE_UPDATE, x, kind == 'o', y);
-}
-
-static void
-play(struct table *t, const char *script)
-{
-	char *first, *second;
-	size_t n;
-
-	for (; *script != '\0'; script += n + strspn(script + n, " ")) {
-		n = strcspn(script, " ");
-		first = arena_strndup(a, script + 1, n - 1);
-		second = strchr(first, '>');
-		if (second != NULL)
-			*second++ = '\0';
-		add_change(t, *script, first, second);
-	}
 }
 
 static void
@@ -97,7 +59,7 @@ outcome(const char *columns, const char *script)
 	struct coalesced *list;
 	uint32_t n;
 
-	play(fixture_table(a, 0, columns), script);
+	fixture_changes(b, fixture_table(a, 0, columns), script);
 	list = coalesce(a, b, 0, b->nchanges, &n);
 	ck_assert_uint_eq(n, 1);
 	return sets_text(list);
@@ -232,7 +194,7 @@ START_TEST(ordered_keeps_every_change)
 	struct coalesced *list;
 	uint32_t i, n;
 
-	play(t, "+5|a|b =5|c|? k1|~|~>2|a|? -5|~|~");
+	fixture_changes(b, t, "+5|a|b =5|c|? k1|~|~>2|a|? -5|~|~");
 	list = coalesce(a, b, 0, 4, &n);
 	ck_assert_uint_eq(list->nchanges, 4);
 	for (i = 0; i < 4; i++)
@@ -246,9 +208,9 @@ START_TEST(tables_come_in_order_of_first_touch)
 	struct coalesced *list;
 	uint32_t n;
 
-	play(t2, "=7");
-	play(t0, "+1");
-	play(t2, "-8");
+	fixture_changes(b, t2, "=7");
+	fixture_changes(b, t0, "+1");
+	fixture_changes(b, t2, "-8");
 	list = coalesce(a, b, 0, 3, &n);
 	ck_assert_uint_eq(n, 2);
 	ck_assert_ptr_eq(list[0].table, t2);
@@ -264,8 +226,8 @@ START_TEST(stopped_table_is_left_out)
 	struct coalesced *list;
 	uint32_t n;
 
-	play(t0, "=1");
-	play(t1, "=1");
+	fixture_changes(b, t0, "=1");
+	fixture_changes(b, t1, "=1");
 	t0->stopped = true;
 	list = coalesce(a, b, 0, 2, &n);
 	ck_assert_uint_eq(n, 1);
@@ -279,7 +241,7 @@ START_TEST(only_the_run_is_looked_at)
 	struct coalesced *list;
 	uint32_t n;
 
-	play(t, "+1 -2 +3 -4");
+	fixture_changes(b, t, "+1 -2 +3 -4");
 	list = coalesce(a, b, 1, 3, &n);
 	ck_assert_uint_eq(n, 1);
 	ck_assert_str_eq(sets_text(list), "-2 +3");
@@ -303,8 +265,8 @@ START_TEST(many_keys_stay_apart)
 	uint32_t i, n;
 
 	for (i = 0; i < 3000; i++) {
-		add_change(t, '=', arena_printf(a, "%04u|a", i % 1000), NULL);
-		add_change(t, '-', arena_printf(a, "%04u|~", 1000 + i), NULL);
+		fixture_change(b, t, '=', arena_printf(a, "%04u|a", i % 1000), NULL);
+		fixture_change(b, t, '-', arena_printf(a, "%04u|~", 1000 + i), NULL);
 	}
 	list = coalesce(a, b, 0, b->nchanges, &n);
 	ck_assert_uint_eq(list->updates.n, 1000);
