@@ -11,6 +11,7 @@
 static struct arena *a;
 static struct table *tables[2];
 static struct relmap *m;
+static char identity; /* pg_class.relreplident of what is announced */
 static struct err err;
 static struct table *found;
 
@@ -24,6 +25,7 @@ setup(void)
 	m = relmap_new(tables, 2);
 	err = (struct err)ERR_INIT;
 	found = NULL;
+	identity = 'd';
 }
 
 static void
@@ -39,7 +41,8 @@ teardown(void)
 static void
 write_column(struct buf *b, const char *spec, size_t n)
 {
-	const char *name = arena_strndup(a, spec, n), *slash = strchr(name, '/');
+	bool key = spec[0] == '*';
+	const char *name = arena_strndup(a, spec + key, n - key), *slash = strchr(name, '/');
 	uint32_t type = FIXTURE_TYPE, modifier = UINT32_MAX;
 	char *end;
 
@@ -47,8 +50,8 @@ write_column(struct buf *b, const char *spec, size_t n)
 		type = (uint32_t)strtoul(slash + 1, &end, 10);
 		modifier = *end == '/' ? (uint32_t)strtoul(end + 1, NULL, 10) : modifier;
 	}
-	buf_char(b, 0);
-	buf_add(b, name, slash != NULL ? (size_t)(slash - name) : n);
+	buf_char(b, key ? 1 : 0);
+	buf_add(b, name, slash != NULL ? (size_t)(slash - name) : strlen(name));
 	buf_char(b, 0);
 	buf_u32(b, type);
 	buf_u32(b, modifier);
@@ -72,7 +75,7 @@ relation(relid_t relid, const char *name, const char *columns)
 	buf_u32(&b, relid);
 	buf_add(&b, "public", 7);
 	buf_add(&b, name, strlen(name) + 1);
-	buf_char(&b, 'd');
+	buf_char(&b, identity);
 	buf_u16(&b, ncols);
 	buf_add(&b, cols.p, cols.n);
 	ck_assert(pgoutput_decode(arena_dup_slice(a, buf_slice(&b)), &msg, &err));
@@ -232,6 +235,43 @@ START_TEST(remap_wants_what_was_announced)
 }
 END_TEST
 
+/* ---- replica identity */
+
+static const struct {
+	const char *table, *announced;
+	char identity;
+	bool identifies;
+} identities[] = {
+	{ "id:1 x", "*id x", 'd', true },
+	{ "id:1 x", "*id *x", 'f', true },
+	{ "a:2 b:1 x", "*a *b x", 'i', true },
+	{ "a:2 b:1 x", "*a b x", 'i', false },
+	{ "id:1 x", "id x", 'n', false },
+	{ "id:1 x", "id *x", 'i', false },
+	{ "x y", "*x *y", 'f', true },
+	{ "x y", "*x y", 'd', false },
+	{ "x y", "x y", 'n', false },
+};
+
+START_TEST(old_rows_may_lack_the_key)
+{
+	*tables[0] = *fixture_table(a, 0, identities[_i].table);
+	identity = identities[_i].identity;
+	ck_assert_int_eq(announce(FIXTURE_RELID(0), "t0", identities[_i].announced), RELMAP_SAME);
+	ck_assert(relmap_identifies(m, FIXTURE_RELID(0)) == identities[_i].identifies);
+}
+END_TEST
+
+START_TEST(identity_of_the_last_announcement_counts)
+{
+	announce(FIXTURE_RELID(0), "t0", "*id x y");
+	announce(FIXTURE_RELID(0), "t0", "id x y");
+	ck_assert(!relmap_identifies(m, FIXTURE_RELID(0)));
+	announce(FIXTURE_RELID(0), "t0", "*id x y");
+	ck_assert(relmap_identifies(m, FIXTURE_RELID(0)));
+}
+END_TEST
+
 /* ---- changes */
 
 START_TEST(table_of_a_relation)
@@ -360,6 +400,8 @@ main(void)
 	tcase_add_test(tc, a_later_announcement_counts);
 	tcase_add_test(tc, remap_takes_the_new_columns);
 	LOOP(tc, remap_wants_what_was_announced, remaps);
+	LOOP(tc, old_rows_may_lack_the_key, identities);
+	tcase_add_test(tc, identity_of_the_last_announcement_counts);
 	tcase_add_test(tc, table_of_a_relation);
 	tcase_add_test(tc, ignored_relation_has_no_table);
 	tcase_add_test(tc, table_stopped_later_has_none_either);

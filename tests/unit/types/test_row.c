@@ -168,6 +168,43 @@ START_TEST(merge_fills_what_was_not_sent)
 }
 END_TEST
 
+/* Columns a and b are the key, b first; "" for old: none was sent. */
+static const struct {
+	const char *old, *new, *complete; /* NULL: nowhere */
+} completions[] = {
+	{ "", "1|2|x", "1|2|x" },
+	{ "", "1|2|?", "1|2|?" },
+	{ "", "?|2|x", NULL },
+	{ "1|2|~", "3|4|x", "3|4|x" },
+	{ "1|2|~", "?|4|x", "1|4|x" },
+	{ "1|2|~", "?|?|x", "1|2|x" },
+	{ "1|2|y", "?|4|?", "1|4|?" },
+};
+
+START_TEST(key_is_completed_from_the_old_row)
+{
+	struct table *t = fixture_table(a, 0, "a:2 b:1 x");
+	const char *old = completions[_i].old;
+	const struct row *r;
+
+	r = row_complete_key(a, t, old[0] != '\0' ? fixture_row(a, t, old) : NULL,
+	    fixture_row(a, t, completions[_i].new));
+	if (completions[_i].complete == NULL)
+		ck_assert_ptr_null(r);
+	else
+		ck_assert_str_eq(fixture_row_text(a, t, r), completions[_i].complete);
+}
+END_TEST
+
+START_TEST(a_complete_row_is_not_copied)
+{
+	struct table *t = fixture_table(a, 0, "id:1 x");
+	struct row *r = fixture_row(a, t, "1|?");
+
+	ck_assert_ptr_eq(row_complete_key(a, t, NULL, r), r);
+}
+END_TEST
+
 #define LOOP(tc, test, table) tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
 
 int
@@ -187,6 +224,8 @@ main(void)
 	LOOP(tc, hash_agrees_with_comparison, keys);
 	tcase_add_test(tc, missing_key_is_not_read);
 	LOOP(tc, merge_fills_what_was_not_sent, merges);
+	LOOP(tc, key_is_completed_from_the_old_row, completions);
+	tcase_add_test(tc, a_complete_row_is_not_copied);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
