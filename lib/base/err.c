@@ -15,12 +15,26 @@ static const struct err_row err_rows[ERR_COUNT] = {
 #undef X
 };
 
+/* What did not fit was cut off, perhaps inside a character: then without it. */
+static void
+cut_at_character(char *text, size_t size)
+{
+	size_t n = strlen(text);
+
+	if (n + 1 < size || ((unsigned char)text[n - 1] & 0x80) == 0)
+		return;
+	while (n > 0 && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
+		n--;
+	text[n > 0 ? n - 1 : 0] = '\0';
+}
+
 bool
 err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap)
 {
 	err_clear(err);
 	err->code = code;
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	cut_at_character(err->msg, sizeof(err->msg));
 	return false;
 }
 
@@ -43,6 +57,7 @@ err_hint(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
 	va_end(ap);
+	cut_at_character(err->hint, sizeof(err->hint));
 	return false;
 }
 
@@ -58,6 +73,7 @@ err_context(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->msg + n + 2, sizeof(err->msg) - n - 2, fmt, ap);
 	va_end(ap);
+	cut_at_character(err->msg, sizeof(err->msg));
 	return false;
 }
 

@@ -56,6 +56,24 @@ START_TEST(context_is_added_outermost_last)
 }
 END_TEST
 
+/* Whatever the alignment, no half of the two bytes of "ä" is left. */
+START_TEST(no_character_is_cut_in_half)
+{
+	char words[ERR_MSG_MAX + 8];
+	size_t n;
+
+	memset(words, 'x', sizeof(words));
+	for (n = (size_t)_i; n + 3 < sizeof(words); n += 2)
+		memcpy(words + n, "\xc3\xa4", 2);
+	words[n] = '\0';
+	err_set(&err, ERR_DATA, "%s", words);
+	n = strlen(err.msg);
+	ck_assert(n >= ERR_MSG_MAX - 3);
+	ck_assert(memcmp(err.msg, words, n) == 0);
+	ck_assert_int_eq((unsigned char)err.msg[n - 1], 0xa4);
+}
+END_TEST
+
 START_TEST(long_message_is_cut)
 {
 	char words[ERR_MSG_MAX + 10];
@@ -164,6 +182,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, set_returns_false);
 	tcase_add_test(tc, set_forgets_what_was_before);
+	tcase_add_loop_test(tc, no_character_is_cut_in_half, 0, 2);
 	tcase_add_test(tc, hint_keeps_the_message);
 	tcase_add_test(tc, context_is_added_outermost_last);
 	tcase_add_test(tc, long_message_is_cut);
