@@ -122,7 +122,7 @@ on_table_error(void *arg, struct table *t, const struct err *why)
 {
 	struct cdc *c = arg;
 
-	worker_table_state(c->w, t, PEERD_WORKER__TABLE_STATE__TABLE_ERROR, why);
+	worker_stop_table(c->w, t, why);
 }
 
 static void

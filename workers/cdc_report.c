@@ -65,18 +65,30 @@ void
 cdc_report_tables(struct cdc *c)
 {
 	PeerdWorker__SetupDone msg = PEERD_WORKER__SETUP_DONE__INIT;
-	PeerdWorker__MirrorTable **defs;
+	PeerdWorker__MirrorTable *copies, **defs;
 	uint32_t i;
 
 	if (!c->tables_changed)
 		return;
+	copies = xcalloc(c->w->ntables, sizeof(*copies));
 	defs = xcalloc(c->w->ntables, sizeof(PeerdWorker__MirrorTable *));
-	for (i = 0; i < c->w->ntables; i++)
-		defs[i] = (PeerdWorker__MirrorTable *)c->w->tables[i]->def;
+	for (i = 0; i < c->w->ntables; i++) {
+		const struct table *t = c->w->tables[i];
+
+		/* the definition knows only the state it came with */
+		defs[i] = &copies[i];
+		copies[i] = *t->def;
+		copies[i].has_state = true;
+		copies[i].state = t->stopped ? PEERD_WORKER__TABLE_STATE__TABLE_ERROR :
+		    PEERD_WORKER__TABLE_STATE__TABLE_RUNNING;
+		copies[i].error = (char *)t->error;
+		copies[i].error_hint = (char *)t->error_hint;
+	}
 	msg.n_tables = c->w->ntables;
 	msg.tables = defs;
 	ipc_send(c->w->ipc, IPC_TABLES, 0, &msg);
 	free(defs);
+	free(copies);
 	c->tables_changed = false;
 }
 

@@ -24,12 +24,12 @@ on_commit(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 	return true;
 }
 
-/* The table cannot be carried on; the others can. */
+/* The sink records it as it does a change, so that the position does not go past it alone. */
 static void
 stop_table(struct cdc *c, struct table *t, const struct err *why)
 {
-	t->stopped = true;
-	worker_table_state(c->w, t, PEERD_WORKER__TABLE_STATE__TABLE_ERROR, why);
+	worker_stop_table(c->w, t, why);
+	ledger_change(&c->ledger);
 }
 
 static bool

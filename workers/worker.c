@@ -124,6 +124,13 @@ worker_table_state(struct worker *w, const struct table *t, PeerdWorker__TableSt
 }
 
 void
+worker_stop_table(struct worker *w, struct table *t, const struct err *why)
+{
+	table_stop(w->mirror, t, why);
+	worker_table_state(w, t, PEERD_WORKER__TABLE_STATE__TABLE_ERROR, why);
+}
+
+void
 worker_title(struct worker *w, const char *state)
 {
 	proctitle_set("peerd-worker: mirror %s %s", w->config->mirror->flow_job_name, state);

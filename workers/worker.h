@@ -66,6 +66,9 @@ void	worker_snapshot_done(struct worker *w, lsn_t lsn);
 void	worker_table_state(struct worker *w, const struct table *t, PeerdWorker__TableState state,
 	    const struct err *err);
 
+/* The table cannot be carried on; the others can. */
+void	worker_stop_table(struct worker *w, struct table *t, const struct err *why);
+
 void	worker_title(struct worker *w, const char *state);
 
 void	worker_exit_failed(struct worker *w, const struct err *err) __attribute__((noreturn));

@@ -259,8 +259,10 @@ segment_done(struct pg_sink *s)
 	struct batch *b = s->b;
 
 	s->tx_open = seg->commit_lsn == LSN_INVALID;
-	if (!s->tx_open)
+	if (!s->tx_open) {
 		s->applied_lsn = seg->commit_lsn;
+		pg_stops_kept(s);
+	}
 	if (++s->segment < b->nsegments) {
 		start_segment(s, MODE_FAST);
 		return STEP_AGAIN;
@@ -367,13 +369,6 @@ step_copy_end(struct pg_sink *s)
 
 /* ---- trying again */
 
-static void
-stop_table(struct pg_sink *s, struct pg_table *pt)
-{
-	pt->t->stopped = true;
-	s->base.cb->on_table_error(s->base.cb->arg, pt->t, &s->err);
-}
-
 /*
  * What the error of a rolled back run leads to: the same segment in a more
  * careful mode when a constraint objected, without the table when its values
@@ -389,7 +384,7 @@ after_rollback(struct pg_sink *s)
 	} else if (constraint && s->mode != MODE_ORDERED) {
 		start_segment(s, MODE_ORDERED);
 	} else if (s->err.code == ERR_DATA && s->err_table != NULL) {
-		stop_table(s, s->err_table);
+		s->base.cb->on_table_error(s->base.cb->arg, s->err_table->t, &s->err);
 		start_segment(s, MODE_FAST);
 	} else {
 		sink_failed(s);

@@ -37,11 +37,17 @@ static const struct {
 	    "mirror_name text, schema_name text, table_name text,"
 	    " PRIMARY KEY (mirror_name, schema_name, table_name)",
 	    NULL },
+	{ "peerd_stopped_tables", "mirror_name", "stopped_at",
+	    "mirror_name text, schema_name text, table_name text, error text, error_hint text,"
+	    " stopped_at timestamptz DEFAULT now(),"
+	    " PRIMARY KEY (mirror_name, schema_name, table_name)",
+	    NULL },
 };
 
 #define META_TABLES	(sizeof(meta_tables) / sizeof(meta_tables[0]))
 #define META_CHECKPOINT 0
 #define META_PARTITIONS 1
+#define META_STOPPED	3
 
 const char *
 pg_ddl_meta_schema(const PeerdbPeers__PostgresConfig *cfg)
@@ -173,7 +179,8 @@ pg_ddl_meta_restart(struct pgconn *dst, const char *schema, const char *mirror, 
 	if (!pgtxn_begin(&txn, dst, err))
 		return schema_context(schema, err);
 	ok = forget_rows(dst, schema, META_CHECKPOINT, mirror, err) &&
-	     forget_rows(dst, schema, META_PARTITIONS, mirror, err);
+	     forget_rows(dst, schema, META_PARTITIONS, mirror, err) &&
+	     forget_rows(dst, schema, META_STOPPED, mirror, err);
 	return pgtxn_end(&txn, ok, err) || schema_context(schema, err);
 }
 

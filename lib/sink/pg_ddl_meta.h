@@ -12,6 +12,10 @@
  *       partitions of a snapshot whose rows are in
  *   peerd_created_tables(mirror_name, schema_name, table_name)
  *       tables a mirror created, as opposed to found
+ *   peerd_stopped_tables(mirror_name, schema_name, table_name, error,
+ *       error_hint, stopped_at)
+ *       tables whose changes are left out, by their names here; written in the
+ *       transaction that is the first to leave any out
  *
  * pg_ddl_metadata() makes all of it exist; workers of several mirrors may call
  * it at once, and a role that may not create schemas can use what exists.
@@ -39,7 +43,7 @@ bool pg_ddl_metadata(struct pgconn *dst, const char *schema, struct err *err);
 bool pg_ddl_meta_checkpoint_init(
     struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn, struct err *err);
 
-/* Forget checkpoint and snapshot partitions: the mirror starts from nothing. */
+/* Forget checkpoint, snapshot partitions, stopped tables: the mirror starts from nothing. */
 bool pg_ddl_meta_restart(
     struct pgconn *dst, const char *schema, const char *mirror, struct err *err);
 

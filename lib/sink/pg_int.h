@@ -35,6 +35,8 @@ struct pg_table {
 	bool unique;			/* a unique index on exactly the key */
 	struct pg_stmt *stmts;
 	bool missing_told;		/* the warning about missing rows was given */
+	bool stop_sent;			/* the run under way records that the table is stopped */
+	bool stop_kept;			/* that is committed */
 };
 
 enum pg_stmt_kind {
@@ -171,6 +173,9 @@ uint32_t pg_stmt_rows(const struct pg_table *pt, uint32_t left);
 /* ---- pg_tasks.c */
 
 void	pg_tasks_build(struct pg_sink *s, const struct segment *seg);
+
+/* The run is committed: what it recorded of stopped tables need not be recorded again. */
+void	pg_stops_kept(struct pg_sink *s);
 
 /* Send the next statement of a task that is not a COPY; *done_r when none is left. */
 bool	pg_task_send(struct pg_sink *s, struct task *task, bool *done_r);

@@ -185,6 +185,61 @@ read_checkpoint(struct pg_sink *s, lsn_t *lsn_r, struct err *err)
 	return true;
 }
 
+static struct pg_table *
+find_table(struct pg_sink *s, const char *schema, const char *name)
+{
+	const struct table *t;
+	uint32_t i;
+
+	for (i = 0; i < s->cfg->ntables; i++) {
+		t = s->tables[i].t;
+		if (strcmp(t->destination_schema, schema) == 0 &&
+		    strcmp(t->destination_name, name) == 0)
+			return &s->tables[i];
+	}
+	return NULL;
+}
+
+/* What an earlier worker left out, though the daemon may never have heard of it. */
+static void
+take_stopped(struct pg_sink *s, const PGresult *res)
+{
+	struct err why = ERR_INIT;
+	struct pg_table *pt;
+	int i;
+
+	for (i = 0; i < PQntuples(res); i++) {
+		pt = find_table(s, pgcell(res, i, 0), pgcell(res, i, 1));
+		if (pt == NULL)
+			continue;
+		pt->stop_kept = true;
+		if (pt->t->stopped)
+			continue;
+		err_set(&why, ERR_DATA, "%s", pgcell(res, i, 2));
+		err_hint(&why, "%s", pgcell(res, i, 3));
+		s->base.cb->on_table_error(s->base.cb->arg, pt->t, &why);
+	}
+}
+
+static bool
+read_stopped(struct pg_sink *s, struct err *err)
+{
+	struct buf sql;
+	PGresult *res;
+
+	buf_init(&sql, 4096);
+	buf_str_add(&sql, "SELECT schema_name, table_name, error, error_hint FROM ");
+	pgconn_qualified(&sql, s->meta, "peerd_stopped_tables");
+	buf_str_add(&sql, " WHERE mirror_name = $1");
+	res = pgconn_query(s->conn, err, buf_str(&sql), 1, s->cfg->mirror->flow_job_name);
+	buf_done(&sql);
+	if (res == NULL)
+		return false;
+	take_stopped(s, res);
+	PQclear(res);
+	return true;
+}
+
 static bool
 open_connections(struct pg_sink *s, struct err *err)
 {
@@ -232,7 +287,9 @@ pg_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 	lsn_t lsn;
 	uint32_t i;
 
-	if (!open_connections(s, err))
+	/* an older peerd may have set the mirror up */
+	if (!open_connections(s, err) || !pg_ddl_metadata(s->conn, s->meta, err) ||
+	    !read_stopped(s, err))
 		return err_context(err, "destination");
 	for (i = 0; i < s->cfg->ntables; i++)
 		if (!s->tables[i].t->stopped && !load_table(s, &s->tables[i], err))

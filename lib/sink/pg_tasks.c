@@ -183,6 +183,55 @@ add_truncate(struct pg_sink *s, const struct segment *seg)
 	buf_done(&sql);
 }
 
+/*
+ * What is left out must be known as long as the position that passes it by:
+ * whoever hears of the error otherwise may die before having written it down.
+ */
+static void
+record_stop(struct pg_sink *s, struct pg_table *pt)
+{
+	const char *const values[] = { s->cfg->mirror->flow_job_name, pt->t->destination_schema,
+		pt->t->destination_name, pt->t->error, pt->t->error_hint };
+	struct buf sql;
+	size_t i;
+
+	buf_init(&sql, 64 * KIB);
+	buf_str_add(&sql, "INSERT INTO ");
+	pgconn_qualified(&sql, s->meta, "peerd_stopped_tables");
+	buf_str_add(&sql, " (mirror_name, schema_name, table_name, error, error_hint) VALUES (");
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		buf_str_add(&sql, i > 0 ? ", " : "");
+		pgconn_literal(&sql, values[i]);
+	}
+	buf_str_add(&sql, ") ON CONFLICT DO NOTHING");
+	add_sql(s, arena_strdup(s->arena, buf_str(&sql)));
+	buf_done(&sql);
+}
+
+static void
+record_stops(struct pg_sink *s)
+{
+	struct pg_table *pt;
+	uint32_t i;
+
+	for (i = 0; i < s->cfg->ntables; i++) {
+		pt = &s->tables[i];
+		pt->stop_sent = pt->t->stopped && !pt->stop_kept;
+		if (pt->stop_sent)
+			record_stop(s, pt);
+	}
+}
+
+void
+pg_stops_kept(struct pg_sink *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->cfg->ntables; i++)
+		if (s->tables[i].stop_sent)
+			s->tables[i].stop_kept = true;
+}
+
 void
 pg_tasks_build(struct pg_sink *s, const struct segment *seg)
 {
@@ -201,6 +250,7 @@ pg_tasks_build(struct pg_sink *s, const struct segment *seg)
 	if (savepoint)
 		add_sql(s, "RELEASE SAVEPOINT peerd");
 	if (seg->commit_lsn != LSN_INVALID) {
+		record_stops(s);
 		task_add(s, TASK_CHECKPOINT, NULL);
 		add_sql(s, "COMMIT");
 	}

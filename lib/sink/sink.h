@@ -13,9 +13,10 @@
  *	sink_drain()		ask for on_durable() soon, because nothing more will come
  *	sink_close()		at any time; an open transaction is abandoned
  *
- * on_table_error() tells that one table cannot go on; its changes are left
- * out from then on (table->stopped is set) and the batch is applied without
- * it. on_error() ends the sink: only sink_close() may follow. Callbacks come
+ * on_table_error() tells that one table cannot go on, or could not when the
+ * sink was open before; the owner calls table_stop(). Its changes are left out
+ * from then on, which the sink remembers beside the checkpoint, and the batch
+ * is applied without it. on_error() ends the sink: only sink_close() may follow. Callbacks come
  * from the event loop, never from inside sink_submit().
  *
  * Batches arrive in order. A batch whose last segment has no commit_lsn

@@ -1,5 +1,7 @@
 #include "lib/types/table.h"
 
+#include "lib/base/err.h"
+
 static void
 fill_columns(struct arena *a, struct table *t)
 {
@@ -48,6 +50,18 @@ table_new(struct arena *mirror, uint32_t index, const PeerdWorker__MirrorTable *
 	t->destination_label = arena_printf(mirror, "%s.%s", def->destination_schema,
 	    def->destination_name);
 	t->stopped = def->state == PEERD_WORKER__TABLE_STATE__TABLE_ERROR;
+	t->error = def->error;
+	t->error_hint = def->error_hint;
 	fill_columns(mirror, t);
 	return t;
+}
+
+void
+table_stop(struct arena *a, struct table *t, const struct err *why)
+{
+	if (t->stopped)
+		return;
+	t->stopped = true;
+	t->error = arena_strdup(a, why->msg);
+	t->error_hint = arena_strdup(a, why->hint);
 }

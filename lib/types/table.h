@@ -40,9 +40,14 @@ struct table {
 	uint16_t *keys;			/* column indexes, in key order */
 	bool binary;			/* every column may travel in binary form */
 	bool stopped;			/* in error: its changes are left out */
+	const char *error, *error_hint;	/* why; empty while it goes on */
 	const PeerdWorker__MirrorTable *def;
 };
 
 struct table *table_new(struct arena *mirror, uint32_t index, const PeerdWorker__MirrorTable *def);
+
+/* From now on its changes are left out. The first reason is kept, in a. */
+struct err;
+void	table_stop(struct arena *a, struct table *t, const struct err *why);
 
 #endif

@@ -239,6 +239,57 @@ START_TEST(table_dropped_before_its_column_could_be_read)
 }
 END_TEST
 
+/* ---- stopped tables */
+
+/* Its destination refuses what the source has. */
+static void
+stop_table_t(void)
+{
+	sql_exec(rig.d, "CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'))");
+	two_tables();
+	on_source("INSERT INTO t VALUES (1, 'good')");
+	expect_equal("t");
+}
+
+static void
+expect_t_stopped(void)
+{
+	on_source("INSERT INTO t VALUES (3, 'good again')");
+	on_source("INSERT INTO u VALUES (3, 'beside it')");
+	expect_equal("u");
+	ck_assert_str_eq("1", sql_text(rig.d, "SELECT string_agg(id::text, ',') FROM t"));
+	ck_assert(poll_until(WAIT_MS, errors_say("public.t")));
+}
+
+/* The position moves past what was left out: that it was must be as durable. */
+START_TEST(stop_is_remembered_though_the_daemon_died)
+{
+	stop_table_t();
+	kill(rig.daemon->pid, SIGSTOP);
+	on_source("INSERT INTO t VALUES (2, 'bad')");
+	on_source("INSERT INTO u VALUES (2, 'goes on')");
+	expect_equal("u");
+	daemon_kill(rig.daemon);
+	ck_assert(poll_until(WAIT_MS, daemon_worker("") == 0));
+	daemon_start(rig.daemon);
+	expect_t_stopped();
+}
+END_TEST
+
+START_TEST(stop_outlives_a_new_column_elsewhere)
+{
+	stop_table_t();
+	on_source("INSERT INTO t VALUES (2, 'bad')");
+	ck_assert(poll_until(WAIT_MS, errors_say("public.t")));
+	on_source("ALTER TABLE u ADD COLUMN n int; INSERT INTO u VALUES (2, 'b', 2)");
+	expect_equal("u");
+	rig_wait_confirmed("path", WAIT_MS);
+	daemon_stop(rig.daemon);
+	daemon_start(rig.daemon);
+	expect_t_stopped();
+}
+END_TEST
+
 /* ---- suites */
 
 static Suite *
@@ -255,6 +306,8 @@ datapath_suite(void)
 	suite_test(tc, stalled_destination_keeps_the_source_waiting);
 	suite_test(tc, killed_before_the_new_column_is_there);
 	suite_test(tc, columns_added_while_paused);
+	suite_test(tc, stop_is_remembered_though_the_daemon_died);
+	suite_test(tc, stop_outlives_a_new_column_elsewhere);
 	suite_test(tc, text_column_in_the_middle_of_a_transaction);
 	suite_test(tc, table_dropped_before_its_column_could_be_read);
 	return s;
