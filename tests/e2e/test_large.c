@@ -161,7 +161,7 @@ START_TEST(pgbench_during_and_after_the_snapshot)
 	    HARD
 	    ", 'snapshot_num_rows_per_partition': 50000, 'snapshot_num_tables_in_parallel': 2");
 	sql_wait(rig.d, WAIT_MS, "t", "SELECT count(*) > 1000 FROM pgbench_history");
-	kill(load, SIGINT);
+	kill(load, SIGTERM);
 	if (!proc_wait_gone(load, 10000))
 		test_fail("pgbench does not stop");
 	rig_wait_confirmed("bench", WAIT_MS);

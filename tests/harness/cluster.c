@@ -155,6 +155,7 @@ cluster_try_connect(const struct cluster *c, const char *database)
 	PGconn *conn = PQconnectdb(
 	    text("host=%s port=%d user=%s dbname=%s", c->sockets, c->port, CLUSTER_USER, database));
 
+	PQsetNoticeProcessor(conn, sql_ignore_notice, NULL);
 	if (PQstatus(conn) != CONNECTION_OK)
 		sql_close(&conn);
 	return conn;

@@ -1,7 +1,7 @@
 #include "tests/harness/poll.h"
 
 #define STEP_MIN_MS 2
-#define STEP_MAX_MS 50
+#define STEP_MAX_MS 10
 
 struct poll_wait
 poll_begin(int ms)

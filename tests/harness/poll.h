@@ -19,7 +19,7 @@
 
 struct poll_wait {
 	usec_t end;
-	int step_ms; /* grows from 2 to 50, so that short waits stay short */
+	int step_ms; /* grows from 2 to 10, so that short waits stay short */
 };
 
 struct poll_wait poll_begin(int ms);

@@ -7,8 +7,8 @@
 
 #define RECOVERY_MS 30000
 
-static void
-ignore_notice(void *arg, const char *words)
+void
+sql_ignore_notice(void *arg, const char *words)
 {
 }
 
@@ -34,7 +34,7 @@ sql_open(const char *conninfo)
 	(void)poll_until(RECOVERY_MS, is_open_or_refused(&c, conninfo));
 	if (PQstatus(c) != CONNECTION_OK)
 		test_fail("could not connect to %s: %s", conninfo, PQerrorMessage(c));
-	PQsetNoticeProcessor(c, ignore_notice, NULL);
+	PQsetNoticeProcessor(c, sql_ignore_notice, NULL);
 	return c;
 }
 

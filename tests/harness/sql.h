@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 PGconn *sql_open(const char *conninfo);
+void sql_ignore_notice(void *arg, const char *words); /* a PQnoticeProcessor */
 bool sql_is_open(const PGconn *c);
 void sql_close(PGconn **c);
 
