@@ -145,9 +145,19 @@ START_TEST(the_ladder_sends_sigterm)
 }
 END_TEST
 
+/* A script says that it is ready by taking the right to write to itself away. */
+static bool
+script_is_ready(void)
+{
+	struct stat st;
+
+	return stat(script, &st) == 0 && (st.st_mode & 0777) == 0500;
+}
+
 START_TEST(the_ladder_ends_with_sigkill)
 {
-	start("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n");
+	start("#!/bin/sh\ntrap '' TERM\nchmod 500 $0\nwhile :; do sleep 1; done\n");
+	run_until(script_is_ready());
 	child_stop(child, 10);
 	run_until(ends == 1);
 	ck_assert(last_end.killed);

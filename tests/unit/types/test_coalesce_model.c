@@ -13,7 +13,7 @@
 
 #define KEYS   8
 #define DEPTH  5
-#define ROUNDS 1500
+#define ROUNDS 400
 #define LENGTH 60
 #define SEED   20240607u
 
@@ -92,8 +92,8 @@ static const struct row *
 row_of(uint32_t key, struct model_row r, bool t_sent)
 {
 	return fixture_row(a, t,
-	    t_sent ? arena_printf(a, "%u|%u|%u", key, r.x, r.t) :
-		     arena_printf(a, "%u|%u|?", key, r.x));
+	    t_sent ? arena_printf(a, "%u|%u|%u", key, r.x, r.t)
+		   : arena_printf(a, "%u|%u|?", key, r.x));
 }
 
 static const struct row *
@@ -350,8 +350,8 @@ random_deed(const struct world *w, bool move_unsent)
 	do {
 		d.act = (enum act)random_below(move_unsent ? ACTS : ACT_MOVE_UNSENT);
 		d.key = random_below(w->nkeys);
-		d.to = d.act == ACT_MOVE || d.act == ACT_MOVE_UNSENT ? random_below(w->nkeys) :
-								       d.key;
+		d.to = d.act == ACT_MOVE || d.act == ACT_MOVE_UNSENT ? random_below(w->nkeys)
+								     : d.key;
 	} while (!possible(w, d));
 	return d;
 }
