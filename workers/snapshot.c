@@ -6,17 +6,19 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/conn/pginfo.h"
-#include "lib/conn/pgslot.h"
 #include "lib/ipc/spawn.h"
 #include "lib/sink/pg_ddl.h"
 #include "lib/sink/pg_ddl_meta.h"
+#include "lib/sink/pg_fence.h"
 #include "workers/snapshot_plan.h"
+#include "workers/snapshot_source.h"
 #include "workers/worker.h"
 
 /*
- * The initial load, seen from the mirror worker: it holds the exported
- * snapshot, plans the partitions, and hands them one by one to snapshot
- * workers (snapshot_worker.c), which it starts and outlives. When a table's
+ * The initial load, seen from the mirror worker: it holds the snapshot
+ * (snapshot_source.c) and the mirror's lock on the destination (pg_fence.h),
+ * plans the partitions, and hands them one by one to snapshot workers
+ * (snapshot_worker.c), which it starts and outlives. When a table's
  * partitions are in, a worker builds its keys while others read on. At the
  * end the slot's position becomes the mirror's checkpoint on the destination,
  * and streaming begins there.
@@ -26,7 +28,6 @@
  * snapshot, everything starts over: the slot is made anew, the tables emptied.
  */
 
-#define SLOT_DROP_TIMEOUT	(30 * USEC_PER_SEC)
 #define CHILDREN_MAX		64
 #define DEATHS_MAX		10	/* of snapshot workers, without a partition done between */
 #define PROGRESS_US		USEC_PER_SEC
@@ -65,11 +66,11 @@ struct child {
 
 struct snapshot {
 	struct worker *w;
-	struct pgconn *holder;	/* keeps the exported snapshot alive */
-	struct pgconn *dst;
+	struct snapshot_source src;
+	struct event *src_readable;
+	struct pgconn *dst;	/* holds the mirror's lock there */
 	const char *meta;
 	char id[40];		/* of this attempt */
-	struct pgslot_point point;
 	struct partition *parts;
 	uint32_t nparts, parts_cap;
 	struct load_table *tables;
@@ -91,37 +92,6 @@ static bool
 snapshot_only(const struct snapshot *sn)
 {
 	return sn->w->config->mirror->initial_snapshot_only;
-}
-
-static bool
-export_plainly(struct snapshot *sn, struct err *err)
-{
-	PGresult *res;
-
-	if (!worker_connect(sn->w, true, PGCONN_PLAIN, &sn->holder, err) ||
-	    !pgconn_run(sn->holder, err, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-		return false;
-	res = pgconn_exec(sn->holder, err, "SELECT pg_export_snapshot()");
-	if (res == NULL)
-		return false;
-	snprintf(sn->point.snapshot, sizeof(sn->point.snapshot), "%s", pgcell(res, 0, 0));
-	PQclear(res);
-	return true;
-}
-
-static bool
-export_with_slot(struct snapshot *sn, struct err *err)
-{
-	const char *slot = pgslot_name(sn->w->mirror, sn->w->config->mirror);
-	struct pgconn *plain = NULL;
-	bool ok;
-
-	ok = worker_connect(sn->w, true, PGCONN_PLAIN, &plain, err) &&
-	    pgslot_drop(plain, slot, SLOT_DROP_TIMEOUT, err) &&
-	    worker_connect(sn->w, true, PGCONN_REPLICATION, &sn->holder, err) &&
-	    pgslot_create_exported(sn->holder, slot, &sn->point, err);
-	pgconn_close(&plain);
-	return ok;
 }
 
 /*
@@ -222,8 +192,9 @@ cut_leaf(struct snapshot *sn, struct load_table *lt, const struct pginfo_leaf *l
 }
 
 static bool
-plan_table(struct snapshot *sn, struct pgconn *src, struct load_table *lt, struct err *err)
+plan_table(struct snapshot *sn, struct load_table *lt, struct err *err)
 {
+	struct pgconn *src = sn->src.conn;
 	bool ranges = pgconn_version(src) >= 140000;
 	struct pginfo_leaves leaves;
 	size_t i;
@@ -241,17 +212,15 @@ plan_table(struct snapshot *sn, struct pgconn *src, struct load_table *lt, struc
 static bool
 plan(struct snapshot *sn, struct err *err)
 {
-	struct pgconn *src = NULL;
-	bool ok = worker_connect(sn->w, true, PGCONN_PLAIN, &src, err);
 	uint32_t i;
 
 	sn->tables = xcalloc(sn->w->ntables, sizeof(*sn->tables));
-	for (i = 0; ok && i < sn->w->ntables; i++) {
+	for (i = 0; i < sn->w->ntables; i++) {
 		sn->tables[i].t = sn->w->tables[i];
-		ok = plan_table(sn, src, &sn->tables[i], err);
+		if (!plan_table(sn, &sn->tables[i], err))
+			return false;
 	}
-	pgconn_close(&src);
-	return ok;
+	return true;
 }
 
 static void
@@ -355,7 +324,7 @@ static bool
 store_checkpoint(struct snapshot *sn, struct err *err)
 {
 	return snapshot_only(sn) || pg_ddl_meta_checkpoint_init(sn->dst, sn->meta,
-	    sn->w->config->mirror->flow_job_name, sn->point.lsn, err);
+	    sn->w->config->mirror->flow_job_name, sn->src.lsn, err);
 }
 
 static void
@@ -379,7 +348,9 @@ static void
 snapshot_free(struct snapshot *sn)
 {
 	children_end(sn);
-	pgconn_close(&sn->holder);
+	if (sn->src_readable != NULL)
+		event_free(sn->src_readable);
+	snapshot_source_close(&sn->src);
 	pgconn_close(&sn->dst);
 	free(sn->parts);
 	free(sn->tables);
@@ -402,10 +373,10 @@ static void
 finish(struct snapshot *sn)
 {
 	struct worker *w = sn->w;
-	lsn_t lsn = sn->point.lsn;
+	lsn_t lsn = sn->src.lsn;
 	struct err err = ERR_INIT;
 
-	if (!store_checkpoint(sn, &err))
+	if (!snapshot_source_check(&sn->src, &err) || !store_checkpoint(sn, &err))
 		fail(sn, &err);
 	snapshot_free(sn);
 	worker_snapshot_done(w, lsn);
@@ -573,7 +544,7 @@ send_config(struct snapshot *sn, struct child *ch)
 	msg.mirror = sn->w->config->mirror->flow_job_name;
 	msg.source = sn->w->config->source;
 	msg.destination = sn->w->config->destination;
-	msg.snapshot_name = sn->point.snapshot;
+	msg.snapshot_name = sn->src.name;
 	msg.snapshot_id = sn->id;
 	msg.n_tables = sn->w->ntables;
 	msg.tables = defs;
@@ -619,8 +590,31 @@ prepare(struct snapshot *sn, struct err *err)
 	sn->meta = pg_ddl_meta_schema(sn->w->config->destination->postgres_config);
 	snprintf(sn->id, sizeof(sn->id), "%llx-%d", (unsigned long long)clock_wall_us(),
 	    (int)getpid());
-	return (snapshot_only(sn) ? export_plainly(sn, err) : export_with_slot(sn, err)) &&
-	    clean_destination(sn, err) && plan(sn, err);
+	return snapshot_source_open(sn->w, &sn->src, err) && clean_destination(sn, err) &&
+	    snapshot_source_refresh(sn->w, &sn->src, sn->dst, err) && plan(sn, err);
+}
+
+/* Silent as long as it stands: what is heard of it is its end. */
+static void
+on_source(evutil_socket_t fd, short what, void *arg)
+{
+	struct snapshot *sn = arg;
+	PGconn *pq = pgconn_pq(sn->src.conn);
+	struct err err = ERR_INIT;
+
+	if (PQconsumeInput(pq) == 1 && PQstatus(pq) == CONNECTION_OK)
+		return;
+	pgconn_error(pq, NULL, &err);
+	err_context(&err, "the connection that holds the snapshot");
+	fail(sn, &err);
+}
+
+static void
+watch_source(struct snapshot *sn)
+{
+	sn->src_readable = event_new(sn->w->loop, PQsocket(pgconn_pq(sn->src.conn)),
+	    EV_READ | EV_PERSIST, on_source, sn);
+	event_add(sn->src_readable, NULL);
 }
 
 bool
@@ -635,7 +629,9 @@ snapshot_start(struct worker *w, struct err *err)
 	sn->meta = pg_ddl_meta_schema(w->config->destination->postgres_config);
 	/* what is told to be loaded must be on the disk, whatever the server's default */
 	if (!worker_connect(w, false, PGCONN_PLAIN, &sn->dst, err) ||
-	    !pgconn_run(sn->dst, err, "SET synchronous_commit = on") || !already_loaded(sn, &lsn, err))
+	    !pgconn_run(sn->dst, err, "SET synchronous_commit = on") ||
+	    !pg_fence(sn->dst, w->config->mirror->flow_job_name, err) ||
+	    !already_loaded(sn, &lsn, err))
 		return false;
 	if (lsn != LSN_INVALID) {
 		snapshot_free(sn);
@@ -644,6 +640,7 @@ snapshot_start(struct worker *w, struct err *err)
 	}
 	if (!prepare(sn, err))
 		return false;
+	watch_source(sn);
 	tell_plan(sn);
 	sn->nchildren = how_many(sn);
 	for (i = 0; i < sn->nchildren; i++)

@@ -1,7 +1,7 @@
 /*
  * pg_int - what the files of the Postgres sink share
  *
- *	pg_sink.c	life of the sink: connections, fencing, checkpoint, durability
+ *	pg_sink.c	life of the sink: connections, checkpoint, durability
  *	pg_apply.c	the machine that applies a batch, one segment after the other
  *	pg_tasks.c	what a segment takes: an ordered list of tasks
  *	pg_stmt.c	statements: their texts, their preparation, their parameters

@@ -4,6 +4,7 @@
 #include "lib/conn/pgconn.h"
 #include "lib/sink/pg_ddl_int.h"
 #include "lib/sink/pg_ddl_meta.h"
+#include "lib/sink/pg_fence.h"
 #include "lib/sink/pg_int.h"
 
 #define CONNECT_TIMEOUT	(30 * USEC_PER_SEC)
@@ -130,42 +131,6 @@ done_table(struct pg_table *pt)
 
 /* ---- opening */
 
-/*
- * Only one worker may apply a mirror. The lock lives as long as its session,
- * so a session that a killed worker left behind, perhaps in the middle of a
- * commit, still holds it: wait for its end, then help it along. The checkpoint
- * is read under the lock and therefore final.
- */
-static bool
-fence(struct pg_sink *s, struct err *err)
-{
-	const char *mirror = s->cfg->mirror->flow_job_name;
-	PGresult *res;
-	int attempt;
-
-	for (attempt = 0; attempt < 10; attempt++) {
-		if (!pgconn_run(s->conn, err, "SET lock_timeout = '2s'"))
-			return false;
-		res = pgconn_query(s->conn, err,
-		    "SELECT pg_advisory_lock(hashtextextended('peerd:' || $1, 0))", 1, mirror);
-		if (res != NULL) {
-			PQclear(res);
-			return pgconn_run(s->conn, err, "SET lock_timeout = 0");
-		}
-		if (strcmp(err->sqlstate, "55P03") != 0)
-			return false;
-		res = pgconn_query(s->conn, err,
-		    "SELECT pg_terminate_backend(l.pid) FROM pg_locks l,"
-		    " (SELECT hashtextextended('peerd:' || $1, 0)) k(h)"
-		    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-		    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-		    " AND (l.classid::bigint << 32) | l.objid::bigint = k.h", 1, mirror);
-		PQclear(res);
-	}
-	return err_set(err, ERR_TRANSIENT, "another session on the destination still applies mirror"
-	    " \"%s\"", mirror);
-}
-
 static bool
 read_checkpoint(struct pg_sink *s, lsn_t *lsn_r, struct err *err)
 {
@@ -258,7 +223,7 @@ open_connections(struct pg_sink *s, struct err *err)
 	if (!pgconn_run(s->conn, &ignored, "SET session_replication_role = replica") &&
 	    PQstatus(s->pq) != CONNECTION_OK)
 		return err_set(err, ERR_TRANSIENT, "%s", ignored.msg);
-	return fence(s, err);
+	return pg_fence(s->conn, s->cfg->mirror->flow_job_name, err);
 }
 
 static void barrier_event(evutil_socket_t fd, short what, void *arg);

@@ -290,6 +290,81 @@ START_TEST(stop_outlives_a_new_column_elsewhere)
 }
 END_TEST
 
+/* ---- the initial load */
+
+#define SMALL_PARTITIONS ", 'snapshot_num_rows_per_partition': 10000"
+
+/* Wait until rows are being copied. */
+static void
+start_loading(void)
+{
+	pid_t pid;
+
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	on_source("INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1, 400000) i");
+	on_source("DELETE FROM t WHERE id %% 2 = 0");
+	mirror_create("path", "public.t", HARD SMALL_PARTITIONS);
+	if (!poll_until(WAIT_MS,
+		(pid = daemon_worker("snapshot path")) != 0 &&
+		    strstr(proc_title(pid), "partition") != NULL))
+		test_fail("no snapshot worker began: %s", mirror_errors("path"));
+}
+
+/* The load begins anew with rows that have the column; no change will bring its values. */
+START_TEST(column_added_before_the_load_began_anew)
+{
+	start_loading();
+	mirror_change("path", "STATUS_PAUSED");
+	on_source("CREATE TYPE mood AS ENUM ('well', 'ill')");
+	on_source("ALTER TABLE t ADD COLUMN n int, ADD COLUMN m mood,"
+		  " ADD COLUMN twice bigint GENERATED ALWAYS AS (id * 2::bigint) STORED");
+	on_source("UPDATE t SET n = id, m = 'well'");
+	mirror_change("path", "STATUS_RUNNING");
+	mirror_wait("path", "STATUS_RUNNING");
+	on_source("INSERT INTO t VALUES (0, 'a', 1, 'ill')");
+	expect_equal("t");
+	ck_assert_str_eq("6", sql_text(rig.d, "SELECT twice FROM t WHERE id = 3"));
+	daemon_stop(rig.daemon);
+	daemon_start(rig.daemon);
+	on_source("INSERT INTO t VALUES (-1, 'b', 2, NULL)");
+	expect_equal("t");
+}
+END_TEST
+
+/* A rewrite between two partitions would move rows from the one to the other. */
+START_TEST(rewrite_waits_for_the_load)
+{
+	pid_t pid;
+
+	start_loading();
+	on_source("SET lock_timeout = '10ms'");
+	while (strcmp(mirror_state("path"), "STATUS_SNAPSHOT") == 0) {
+		if ((pid = daemon_worker("snapshot path")) > 0)
+			kill(pid, SIGKILL);
+		(void)sql_try(rig.s, "VACUUM FULL t");
+	}
+	on_source("SET lock_timeout = 0");
+	mirror_wait("path", "STATUS_RUNNING");
+	expect_equal("t");
+}
+END_TEST
+
+/* Whoever still holds the mirror's lock may be about to commit what it received. */
+START_TEST(leftover_session_ends_before_the_load)
+{
+	PGconn *leftover = cluster_connect(rig.destination, "app");
+
+	sql_exec(leftover, "SELECT pg_advisory_lock(hashtextextended('peerd:path', 0))");
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	on_source("INSERT INTO t VALUES (1, 'x')");
+	mirror_create("path", "public.t", HARD ", 'initial_snapshot_only': true");
+	mirror_wait("path", "STATUS_COMPLETED");
+	ck_assert(!sql_try(leftover, "SELECT 1"));
+	sql_close(&leftover);
+	expect_equal("t");
+}
+END_TEST
+
 /* ---- suites */
 
 static Suite *
@@ -308,6 +383,9 @@ datapath_suite(void)
 	suite_test(tc, columns_added_while_paused);
 	suite_test(tc, stop_is_remembered_though_the_daemon_died);
 	suite_test(tc, stop_outlives_a_new_column_elsewhere);
+	suite_test(tc, column_added_before_the_load_began_anew);
+	suite_test(tc, rewrite_waits_for_the_load);
+	suite_test(tc, leftover_session_ends_before_the_load);
 	suite_test(tc, text_column_in_the_middle_of_a_transaction);
 	suite_test(tc, table_dropped_before_its_column_could_be_read);
 	return s;
