@@ -83,6 +83,17 @@ START_TEST(large_transaction_is_visible_at_once)
 }
 END_TEST
 
+/* Its commit comes when nothing else of it is left to be applied. */
+START_TEST(transaction_that_ends_with_a_full_batch)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY)");
+	mirror_run("large", "public.t", HARD ", 'max_batch_size': 10");
+	on_source("INSERT INTO t SELECT generate_series(1, 20)");
+	table_expect_equal(rig.s, rig.d, "t", WAIT_MS);
+	mirror_change("large", "STATUS_PAUSED");
+}
+END_TEST
+
 START_TEST(rows_of_many_megabytes)
 {
 	on_source("CREATE TABLE t (id int PRIMARY KEY, v text, b bytea)");
@@ -253,6 +264,7 @@ large_suite(void)
 	tcase_set_timeout(tc, 900);
 	suite_test(tc, large_transaction_in_little_memory);
 	suite_test(tc, large_transaction_is_visible_at_once);
+	suite_test(tc, transaction_that_ends_with_a_full_batch);
 	suite_test(tc, rows_of_many_megabytes);
 	suite_test(tc, pgbench_during_and_after_the_snapshot);
 	suite_test(tc, idle_mirror_lets_the_slot_follow);
