@@ -21,8 +21,8 @@ fd_set_nonblock(int fd, struct err *err)
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return err_set(err, ERR_TRANSIENT, "could not set descriptor %d non-blocking: %s", fd,
-		    strerror(errno));
+		return err_set(err, ERR_TRANSIENT, "could not set descriptor %d non-blocking: %s",
+		    fd, strerror(errno));
 	return true;
 }
 

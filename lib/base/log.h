@@ -27,9 +27,12 @@ typedef void log_tap_fn(enum log_level level, const char *subject, const char *w
 void	log_set_program(const char *name);
 void	log_set_tap(log_tap_fn *tap, void *arg);
 
-void	log_info(const struct log_subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void	log_warn(const struct log_subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void	log_error(const struct log_subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void	log_info(const struct log_subject *s, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+void	log_warn(const struct log_subject *s, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+void	log_error(const struct log_subject *s, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
 
 const char *log_level_name(enum log_level level);	/* "info" "warn" "error" */
 

@@ -204,7 +204,8 @@ check_supported(const PeerdbPeers__PostgresConfig *cfg, struct err *err)
 		return err_hint(err, "open the tunnel with ssh -L and point the peer at it");
 	}
 	if (cfg->auth_type != PEERDB_PEERS__POSTGRES_AUTH_TYPE__POSTGRES_PASSWORD)
-		return err_set(err, ERR_UNIMPLEMENTED, "auth_type POSTGRES_IAM_AUTH is not supported");
+		return err_set(err, ERR_UNIMPLEMENTED,
+		    "auth_type POSTGRES_IAM_AUTH is not supported");
 	return true;
 }
 

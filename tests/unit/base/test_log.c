@@ -1,6 +1,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -145,9 +146,10 @@ END_TEST
 static void
 on_abort(int sig)
 {
-	_exit(strstr(logged(), "test_log.c") != NULL && strstr(line, ": cannot be: 2\n") != NULL ?
-		0 :
-		1);
+	bool told = strstr(logged(), "test_log.c") != NULL &&
+	    strstr(line, ": cannot be: 2\n") != NULL;
+
+	_exit(told ? 0 : 1);
 }
 
 START_TEST(bug_says_where)

@@ -24,8 +24,8 @@ static const struct {
 
 START_TEST(names)
 {
-	ck_assert_str_eq(
-	    kind_of_postgres(rows[_i].typname, rows[_i].typtype, rows[_i].array), rows[_i].kind);
+	ck_assert_str_eq(kind_of_postgres(rows[_i].typname, rows[_i].typtype, rows[_i].array),
+	    rows[_i].kind);
 }
 END_TEST
 

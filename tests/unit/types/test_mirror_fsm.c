@@ -126,7 +126,7 @@ START_TEST(every_entry_stays_in_the_table)
 					continue;
 				ck_assert_int_ne(step.next, S(UNKNOWN));
 				ck_assert(step.phase == S(SETUP) || step.phase == S(SNAPSHOT) ||
-					  step.phase == S(RUNNING));
+				    step.phase == S(RUNNING));
 				/* only a state that has a worker asks for one */
 				if (step.action == MIRROR_ACT_RUN ||
 				    step.action == MIRROR_ACT_BACK_OFF)

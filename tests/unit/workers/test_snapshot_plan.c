@@ -59,12 +59,10 @@ END_TEST
 static const struct {
 	int64_t blocks, per, workers, even;
 } evens[] = {
-	{ 1000, 200, 4, 125 },	/* five become eight */
-	{ 1000, 125, 4, 125 },
-	{ 1000, 1000, 4, 1000 }, /* one stays one */
-	{ 3, 1, 4, 1 },		/* there are not as many blocks */
-	{ 1001, 500, 2, 251 },
-	{ MAX, 1, 3, 1 },	/* the ceiling holds */
+	{ 1000, 200, 4, 125 },				/* five become eight */
+	{ 1000, 125, 4, 125 }, { 1000, 1000, 4, 1000 }, /* one stays one */
+	{ 3, 1, 4, 1 },					/* there are not as many blocks */
+	{ 1001, 500, 2, 251 }, { MAX, 1, 3, 1 },	/* the ceiling holds */
 };
 
 START_TEST(partitions_come_out_even)
