@@ -23,6 +23,15 @@ static const char session_settings[] =
     " SET lc_monetary = 'C'; SET statement_timeout = 0; SET lock_timeout = 0;"
     " SET idle_in_transaction_session_timeout = 0; SET search_path = ''";
 
+/* Time limits that later versions brought: how long we wait is never theirs to say. */
+static const struct {
+	int version;
+	const char *sql;
+} later_settings[] = {
+	{ 140000, "SET idle_session_timeout = 0" },
+	{ 170000, "SET transaction_timeout = 0" },
+};
+
 /* ---- errors */
 
 static enum err_code
@@ -40,6 +49,7 @@ sqlstate_code(const char *state)
 		{ "55P03", ERR_TRANSIENT },	/* lock_not_available */
 		{ "55006", ERR_TRANSIENT },	/* object_in_use: a slot's old reader */
 		{ "25P03", ERR_TRANSIENT },
+		{ "25006", ERR_TRANSIENT },	/* read-only: a standby about to be promoted */
 		{ "58", ERR_TRANSIENT },
 		{ "XX", ERR_TRANSIENT },
 		{ "22", ERR_DATA },
@@ -196,6 +206,20 @@ classify_connect_error(struct err *err)
 			"check the peer's host and port, and that the server is running");
 }
 
+static bool
+set_session(struct pgconn *c, struct err *err)
+{
+	size_t i;
+
+	if (!pgconn_run(c, err, "%s", session_settings))
+		return false;
+	for (i = 0; i < sizeof(later_settings) / sizeof(later_settings[0]); i++)
+		if (pgconn_version(c) >= later_settings[i].version &&
+		    !pgconn_run(c, err, "%s", later_settings[i].sql))
+			return false;
+	return true;
+}
+
 bool
 pgconn_open(const PeerdbPeers__PostgresConfig *cfg, const char *what, enum pgconn_mode mode,
     usec_t timeout, const struct pgconn_interrupt *intr, struct pgconn **c_r, struct err *err)
@@ -215,7 +239,7 @@ pgconn_open(const PeerdbPeers__PostgresConfig *cfg, const char *what, enum pgcon
 	if (!connect_loop(c, timeout, err))
 		goto fail_connect;
 	pgparams_done(&params);
-	if (!pgconn_run(c, err, "%s", session_settings)) {
+	if (!set_session(c, err)) {
 		pgconn_close(&c);
 		return false;
 	}

@@ -12,8 +12,8 @@
  * probes, snapshot planning); the data path takes pgconn_pq() and drives the
  * libpq handle itself from its event loop.
  *
- * Errors: SQLSTATE classes 08, 53, 57P, 40 and a lost connection are
- * ERR_TRANSIENT; 22, 23 are ERR_DATA; everything else the server refuses is
+ * Errors: SQLSTATE classes 08, 53, 57P, 40, a server that is read-only and a
+ * lost connection are ERR_TRANSIENT; 22, 23 are ERR_DATA; everything else the server refuses is
  * ERR_CONFIG. err.sqlstate holds the server's code. A stop asked for while
  * waiting cancels the statement: ERR_CANCELLED.
  */

@@ -159,6 +159,27 @@ START_TEST(stalled_destination_keeps_the_source_waiting)
 }
 END_TEST
 
+/* Sessions that wait for work are no idle ones. */
+START_TEST(timeouts_of_the_servers_do_not_count)
+{
+	static const char *const settings[] = { "idle_session_timeout",
+		"idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout" };
+	pid_t worker;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		on_both("ALTER ROLE postgres SET %s = '1s'", settings[i]);
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	mirror_run("path", "public.t", HARD);
+	worker = daemon_worker("mirror path");
+	(void)poll_until(3000, false);
+	on_source("INSERT INTO t VALUES (1, 'x')");
+	expect_equal("t");
+	on_both("ALTER ROLE postgres RESET ALL");
+	ck_assert_int_eq(worker, daemon_worker("mirror path"));
+	ck_assert_str_eq("", mirror_errors("path"));
+}
+END_TEST
+
 /* ---- definitions */
 
 static void
@@ -379,6 +400,7 @@ datapath_suite(void)
 	suite_test(tc, other_replica_identity_stops_the_table);
 	suite_test(tc, full_identity_given_up);
 	suite_test(tc, stalled_destination_keeps_the_source_waiting);
+	suite_test(tc, timeouts_of_the_servers_do_not_count);
 	suite_test(tc, killed_before_the_new_column_is_there);
 	suite_test(tc, columns_added_while_paused);
 	suite_test(tc, stop_is_remembered_though_the_daemon_died);
