@@ -290,6 +290,22 @@ build_unique(struct pgconn *dst, const PeerdWorker__MirrorTable *t, struct err *
 	return there || run_sql(dst, t, pg_ddl_sql_unique, err);
 }
 
+/*
+ * The session of a killed worker may still be building, or about to commit what
+ * it built: look only when it is gone.
+ */
+static bool
+wait_for_builder(struct pgconn *dst, const PeerdWorker__MirrorTable *t, struct err *err)
+{
+	struct buf sql;
+
+	buf_init(&sql, PG_DDL_SQL_MAX);
+	buf_str_add(&sql, "LOCK TABLE ");
+	pgconn_qualified(&sql, t->destination_schema, t->destination_name);
+	buf_str_add(&sql, " IN SHARE ROW EXCLUSIVE MODE");
+	return pgconn_run_buf(dst, &sql, err);
+}
+
 /* Without the lock of definitions: several tables may be sorted at once. */
 bool
 pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table, struct err *err)
@@ -301,7 +317,8 @@ pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table, str
 		return true;
 	if (!pgtxn_begin(&txn, dst, err))
 		return table_context(table, err);
-	ok = pgconn_run(dst, err,
+	ok = wait_for_builder(dst, table, err) &&
+	     pgconn_run(dst, err,
 		 "SET LOCAL maintenance_work_mem = '512MB';"
 		 " SET LOCAL max_parallel_maintenance_workers = 2") &&
 	     build_primary(dst, table, err) && build_unique(dst, table, err);
