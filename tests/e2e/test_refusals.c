@@ -370,7 +370,7 @@ static const struct body_case body_cases[] = {
 	{ "/mirrors/state_change", "{\"flow_job_name\": \"nobody\", \"requested_flow_state\": \"STATUS_PAUSED\"}",
 	    404, "5", "nobody" },
 	{ "/mirrors/state_change", "{\"flow_job_name\": \"nobody\", \"requested_flow_state\": \"STATUS_DANCING\"}",
-	    400, "3", "STATUS_DANCING" },
+	    400, "3", "requested_flow_state" },
 	{ "/mirrors/status", "{\"flowJobName\": 7}", 400, "3", "flow" },
 };
 /* clang-format on */

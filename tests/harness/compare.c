@@ -8,8 +8,8 @@
 #include "tests/harness/poll.h"
 #include "tests/harness/sql.h"
 
-#define SHOWN_MAX   10
-#define SHOWN_BYTES 600
+#define SHOWN_MAX   8
+#define SHOWN_BYTES 200
 
 struct stream {
 	PGconn *c;
