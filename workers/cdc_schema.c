@@ -45,6 +45,28 @@ copy_types(struct cdc *c, PeerdWorker__MirrorTable *def, struct err *err)
 	return ok;
 }
 
+/*
+ * A default that is computed for each row (a sequence, a random number) rewrote
+ * the table on the source, and a rewrite is not in the stream.
+ */
+static bool
+warn_of_computed_default(struct cdc *c, const struct table *t, const PeerdWorker__Column *col,
+    struct err *err)
+{
+	char relid[16];
+	PGresult *res;
+
+	snprintf(relid, sizeof(relid), "%u", t->relid);
+	res = pgconn_query(c->watch, err, "SELECT FROM pg_attribute WHERE attrelid = $1::oid"
+	    " AND attname = $2 AND (atthasdef OR attidentity <> '')", 2, relid, col->name);
+	if (res != NULL && PQntuples(res) > 0)
+		worker_log(c->w, LOG_LEVEL_WARN, "table %s: rows that were there before column \"%s\""
+		    " have NULL in it on the destination: what its default computed for them on the"
+		    " source does not travel", t->source_label, col->name);
+	PQclear(res);
+	return res != NULL;
+}
+
 static bool
 add_column(struct cdc *c, struct table *t, const PeerdWorker__Column *col, struct err *err)
 {
@@ -52,6 +74,7 @@ add_column(struct cdc *c, struct table *t, const PeerdWorker__Column *col, struc
 	char *value = NULL;
 
 	if (!pg_ddl_column_default(c->watch, t->relid, col->name, c->w->mirror, &value, err) ||
+	    (value == NULL && !warn_of_computed_default(c, t, col, err)) ||
 	    !c->sink->ops->ddl_add_column(c->sink, t, col, value, c->w->mirror, &sql, err))
 		return false;
 	batch_ddl(c->fill, sql);

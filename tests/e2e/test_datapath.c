@@ -8,6 +8,7 @@
  */
 #include <signal.h>
 
+#include "tests/harness/api.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/compare.h"
 #include "tests/harness/daemon.h"
@@ -159,6 +160,27 @@ START_TEST(stalled_destination_keeps_the_source_waiting)
 }
 END_TEST
 
+/* What the source was told to forget is on the destination's disk, whatever its default. */
+START_TEST(confirmed_changes_survive_a_crash)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	mirror_run("path", "public.t", HARD);
+	for (int i = 1; i <= 5; i++) {
+		on_source("INSERT INTO t VALUES (%d, 'x')", i);
+		rig_wait_confirmed("path", WAIT_MS);
+	}
+	mirror_change("path", "STATUS_PAUSED");
+	sql_close(&rig.d);
+	cluster_restart(rig.destination, CLUSTER_IMMEDIATE);
+	sql_close(&rig.s);
+	rig_reconnect();
+	ck_assert_str_eq("5", sql_text(rig.d, "SELECT count(*) FROM t"));
+	mirror_change("path", "STATUS_RUNNING");
+	on_source("INSERT INTO t VALUES (6, 'x')");
+	expect_equal("t");
+}
+END_TEST
+
 /* Sessions that wait for work are no idle ones. */
 START_TEST(timeouts_of_the_servers_do_not_count)
 {
@@ -225,6 +247,29 @@ START_TEST(columns_added_while_paused)
 	kill(daemon_worker("mirror path"), SIGKILL);
 	on_source("ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = id");
 	expect_equal("t");
+}
+END_TEST
+
+static bool
+warned(const char *words)
+{
+	const struct reply *r = api_post("/mirrors/logs",
+	    json("{'flow_job_name': 'path', 'level': 'warn', 'num_per_page': 20}"));
+
+	return strstr(api_expect(200, r)->body, words) != NULL;
+}
+
+/* A table rewritten with values that no change brings is at least spoken of. */
+START_TEST(computed_default_is_warned_of)
+{
+	two_tables();
+	on_source("INSERT INTO t SELECT i, 'v' FROM generate_series(1, 10) i");
+	expect_equal("t");
+	on_source("ALTER TABLE t ADD COLUMN n serial; INSERT INTO t VALUES (11, 'v')");
+	sql_wait(rig.d, WAIT_MS, "11", "SELECT count(*) FROM t");
+	ck_assert_str_eq("11 11", sql_text(rig.d, "SELECT id || ' ' || n FROM t WHERE n IS NOT NULL"));
+	if (!poll_until(WAIT_MS, warned("before column")))
+		test_fail("no word of it");
 }
 END_TEST
 
@@ -400,6 +445,7 @@ datapath_suite(void)
 	suite_test(tc, other_replica_identity_stops_the_table);
 	suite_test(tc, full_identity_given_up);
 	suite_test(tc, stalled_destination_keeps_the_source_waiting);
+	suite_test(tc, confirmed_changes_survive_a_crash);
 	suite_test(tc, timeouts_of_the_servers_do_not_count);
 	suite_test(tc, killed_before_the_new_column_is_there);
 	suite_test(tc, columns_added_while_paused);
@@ -408,6 +454,7 @@ datapath_suite(void)
 	suite_test(tc, column_added_before_the_load_began_anew);
 	suite_test(tc, rewrite_waits_for_the_load);
 	suite_test(tc, leftover_session_ends_before_the_load);
+	suite_test(tc, computed_default_is_warned_of);
 	suite_test(tc, text_column_in_the_middle_of_a_transaction);
 	suite_test(tc, table_dropped_before_its_column_could_be_read);
 	return s;
