@@ -143,6 +143,7 @@ END_TEST
 
 START_TEST(signals_are_as_a_program_expects_them)
 {
+	unsigned long long blocked, ignored;
 	char said[512];
 	sigset_t set;
 
@@ -152,7 +153,10 @@ START_TEST(signals_are_as_a_program_expects_them)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	script_run(
 	    "#!/bin/sh\ngrep -E 'Sig(Blk|Ign)' /proc/self/status >&3\n", "m", said, sizeof(said));
-	ck_assert_str_eq(said, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	ck_assert_int_eq(sscanf(said, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored), 2);
+	ck_assert_uint_eq(blocked, 0);
+	/* 32 and 33 are the C library's own: whoever started the test decides, nobody else can */
+	ck_assert_uint_eq(ignored & 0x7fffffff, 0);
 }
 END_TEST
 
