@@ -491,6 +491,13 @@ return_task(struct snapshot *sn, struct child *ch)
 	ch->keys = NULL;
 }
 
+/* Whoever holds up its locks waits for ours: only letting go of the snapshot helps. */
+static bool
+lost_the_race(const struct err *err)
+{
+	return strcmp(err->sqlstate, "55P03") == 0;	/* lock_not_available */
+}
+
 /*
  * A child is gone: killed, or it failed. What its own fault cannot be (the
  * snapshot is lost, a value does not fit) is the mirror's; else another one
@@ -509,7 +516,7 @@ on_close(void *arg, const struct err *why)
 	ch->pid = 0;
 	ch->ready = false;
 	return_task(sn, ch);
-	if (err.code != ERR_NONE && err_policy(err.code) != ERR_POLICY_RETRY)
+	if (err.code != ERR_NONE && (err_policy(err.code) != ERR_POLICY_RETRY || lost_the_race(&err)))
 		fail(sn, &err);
 	if (++sn->deaths > DEATHS_MAX) {
 		if (err.code == ERR_NONE)

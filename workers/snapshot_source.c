@@ -51,19 +51,33 @@ export_snapshot(struct snapshot_source *s, struct err *err)
 	return true;
 }
 
+bool
+snapshot_lock(struct pgconn *c, PeerdWorker__MirrorTable *const *tables, size_t n, struct err *err)
+{
+	struct buf sql;
+	size_t i;
+
+	buf_init(&sql, SQL_MAX);
+	for (i = 0; i < n; i++) {
+		buf_str_add(&sql, i > 0 ? ", " : "LOCK TABLE ");
+		pgconn_qualified(&sql, tables[i]->source_schema, tables[i]->source_name);
+	}
+	buf_str_add(&sql, " IN ACCESS SHARE MODE");
+	return pgconn_run_buf(c, &sql, err);
+}
+
 static bool
 lock_tables(struct worker *w, struct snapshot_source *s, struct err *err)
 {
-	struct buf sql;
+	PeerdWorker__MirrorTable **defs = xcalloc(w->ntables, sizeof(*defs));
 	uint32_t i;
+	bool ok;
 
-	buf_init(&sql, SQL_MAX);
-	for (i = 0; i < w->ntables; i++) {
-		buf_str_add(&sql, i > 0 ? ", " : "LOCK TABLE ");
-		pgconn_qualified(&sql, w->tables[i]->source_schema, w->tables[i]->source_name);
-	}
-	buf_str_add(&sql, " IN ACCESS SHARE MODE");
-	return pgconn_run_buf(s->conn, &sql, err);
+	for (i = 0; i < w->ntables; i++)
+		defs[i] = (PeerdWorker__MirrorTable *)w->tables[i]->def;
+	ok = snapshot_lock(s->conn, defs, w->ntables, err);
+	free(defs);
+	return ok;
 }
 
 bool

@@ -34,4 +34,8 @@ bool	snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct
 bool	snapshot_source_check(struct snapshot_source *s, struct err *err);
 void	snapshot_source_close(struct snapshot_source *s);	/* an empty one is fine */
 
+/* ACCESS SHARE on every table, held until the connection's transaction ends. */
+bool	snapshot_lock(struct pgconn *c, PeerdWorker__MirrorTable *const *tables, size_t n,
+	    struct err *err);
+
 #endif

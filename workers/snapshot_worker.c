@@ -9,6 +9,7 @@
 #include "lib/conn/pgconn.h"
 #include "lib/sink/pg_ddl.h"
 #include "lib/sink/pg_ddl_meta.h"
+#include "workers/snapshot_source.h"
 #include "workers/worker.h"
 
 /*
@@ -27,6 +28,7 @@
 
 #define CONNECT_TIMEOUT	(30 * USEC_PER_SEC)
 #define PROGRESS_US	USEC_PER_SEC
+#define LOCK_WAIT	"3s"
 
 struct loader {
 	struct event_base *loop;
@@ -333,6 +335,18 @@ import_snapshot(struct loader *l, struct err *err)
 	return false;
 }
 
+/*
+ * All tables at once, for as long as we live: one locked only when its turn
+ * comes could find a TRUNCATE ahead of us in the queue, which waits for the
+ * mirror's own lock, which waits for us. Who comes too late for that fails.
+ */
+static bool
+lock_tables(struct loader *l, struct err *err)
+{
+	return pgconn_run(l->src, err, "SET LOCAL lock_timeout = '" LOCK_WAIT "'") &&
+	    snapshot_lock(l->src, l->config->tables, l->config->n_tables, err);
+}
+
 static bool
 open_both(struct loader *l, struct err *err)
 {
@@ -344,7 +358,7 @@ open_both(struct loader *l, struct err *err)
 	snprintf(what, sizeof(what), "peerd_%s", l->config->mirror);
 	if (!pgconn_open(src, what, PGCONN_PLAIN, CONNECT_TIMEOUT, NULL, &l->src, err) ||
 	    !pgconn_run(l->src, err, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") ||
-	    !import_snapshot(l, err))
+	    !import_snapshot(l, err) || !lock_tables(l, err))
 		return err_context(err, "source");
 	/* a partition that is told to be done must be on the disk, whatever the server's default */
 	if (!pgconn_open(dst, what, PGCONN_PLAIN, CONNECT_TIMEOUT, NULL, &l->dst, err) ||
