@@ -101,6 +101,8 @@ on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 	if ((ch->old_form != '\0' && !relmap_row(c->rels, ch->relid, &ch->old, a, &old, err)) ||
 	    (ch->has_new && !relmap_row(c->rels, ch->relid, &ch->new, a, &new, err)))
 		return false;
+	if (ch->old_form == 'K' && !row_has_key(t, old))
+		return stop_unidentified(c, t);
 	if (new != NULL && new->unchanged > 0) {
 		new = row_complete_key(a, t, old, new);
 		if (new == NULL)

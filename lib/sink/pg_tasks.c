@@ -72,13 +72,23 @@ add_inserts(struct pg_sink *s, struct pg_table *pt, struct row_set set)
 		add_set(s, TASK_COPY, STMT_INSERT, pt, set);
 }
 
+/*
+ * Nothing on the destination keeps a row that is flagged as deleted and a
+ * living one of its key apart: each insert has to see to it itself.
+ */
+static bool
+dead_may_stay(const struct pg_sink *s, const struct pg_table *pt)
+{
+	return s->soft_delete[0] != '\0' && pt->t->nkeys > 0 && !pt->unique;
+}
+
 static void
 add_table(struct pg_sink *s, const struct coalesced *c)
 {
 	struct pg_table *pt = &s->tables[c->table->index];
 	struct task *task;
 
-	if (c->ordered || s->mode == MODE_ORDERED) {
+	if (c->ordered || s->mode == MODE_ORDERED || dead_may_stay(s, pt)) {
 		task = task_add(s, TASK_ORDERED, pt);
 		task->c = c;
 		return;
@@ -338,10 +348,24 @@ send_keys(struct pg_sink *s, struct task *task)
 }
 
 static bool
+send_delete_dead(struct pg_sink *s, struct pg_table *pt, const struct row *row)
+{
+	struct pg_stmt *st = pg_stmt_get(s, pt, STMT_DELETE_DEAD, 1, NULL);
+	bool ok;
+
+	add_row_params(s, pt, row, true);
+	ok = pg_stmt_send(s, pt, st, 0);
+	pg_param_reset(s);
+	return ok;
+}
+
+static bool
 send_insert(struct pg_sink *s, struct pg_table *pt, const struct row *new)
 {
 	bool upsert = s->soft_delete[0] != '\0' && pt->unique;
 
+	if (dead_may_stay(s, pt) && !send_delete_dead(s, pt, new))
+		return false;
 	add_row_params(s, pt, new, false);
 	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, upsert ? STMT_UPSERT : STMT_INSERT, 1, NULL), 1);
 }
@@ -365,12 +389,8 @@ static bool
 send_move(struct pg_sink *s, struct pg_table *pt, const struct row *old, const struct row *new)
 {
 	pg_param_reset(s);
-	if (s->soft_delete[0] != '\0') {
-		add_row_params(s, pt, new, true);
-		if (!pg_stmt_send(s, pt, pg_stmt_get(s, pt, STMT_DELETE_DEAD, 1, NULL), 0))
-			return false;
-		pg_param_reset(s);
-	}
+	if (s->soft_delete[0] != '\0' && !send_delete_dead(s, pt, new))
+		return false;
 	add_row_params(s, pt, new, false);
 	add_row_params(s, pt, old, true);
 	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, STMT_MOVE, 1, new), 1);

@@ -108,6 +108,17 @@ row_merge(struct arena *a, const struct table *t, const struct row *older, const
 	return row_new(a, values, t->ncols, newer->text);
 }
 
+bool
+row_has_key(const struct table *t, const struct row *r)
+{
+	uint16_t i;
+
+	for (i = 0; i < t->nkeys; i++)
+		if (row_column(r, t->keys[i]).len >= ROW_UNCHANGED)
+			return false;
+	return true;
+}
+
 const struct row *
 row_complete_key(struct arena *a, const struct table *t, const struct row *old,
     const struct row *new)

@@ -65,6 +65,9 @@ int	row_key_compare(const struct table *t, const struct row *a, const struct row
 struct row *row_merge(struct arena *a, const struct table *t, const struct row *older,
 	    const struct row *newer);
 
+/* Has every key column a value? */
+bool	row_has_key(const struct table *t, const struct row *r);
+
 /*
  * new, with the key's values that were not sent (unchanged TOAST) taken from
  * old, which is NULL or has at least the key; NULL when they are nowhere.

@@ -35,6 +35,12 @@ clusters_init(void)
 	rig.destination = cluster_new("destination", DESTINATION_CONF);
 }
 
+static bool
+errors_say(const char *word)
+{
+	return strstr(mirror_errors("path"), word) != NULL;
+}
+
 /* ---- statements */
 
 START_TEST(update_that_sends_only_the_key)
@@ -70,6 +76,41 @@ START_TEST(key_moves_onto_a_deleted_one)
 }
 END_TEST
 
+/* Nothing there keeps a deleted row and its successor apart. */
+START_TEST(deleted_row_returns_to_a_table_without_a_key)
+{
+	sql_exec(rig.d, "CREATE TABLE t (id int, v text)");
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text)");
+	on_source("INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+	mirror_run("path", "public.t", NULL);
+	on_source("DELETE FROM t WHERE id = 1");
+	sql_wait(rig.d, WAIT_MS, "1", "SELECT count(*) FROM " ALIVE);
+	on_source("INSERT INTO t VALUES (1, 'back')");
+	on_source("UPDATE t SET v = v || '!'");
+	on_source("BEGIN; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (2, 'c'); COMMIT");
+	on_source("UPDATE t SET id = 3 WHERE id = 2");
+	sql_wait(rig.d, WAIT_MS, "1 back!, 3 c",
+	    "SELECT string_agg(id || ' ' || v, ', ' ORDER BY id) FROM " ALIVE);
+}
+END_TEST
+
+/* A partition that came later logs its rows by something else than the root's key. */
+START_TEST(partition_of_another_identity_stops_the_table)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)");
+	on_source("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100)");
+	on_source("CREATE TABLE t2 (id int NOT NULL, v text UNIQUE NOT NULL)");
+	mirror_run("path", "public.t", HARD);
+	on_source("ALTER TABLE t2 REPLICA IDENTITY USING INDEX t2_v_key");
+	on_source("ALTER TABLE t ATTACH PARTITION t2 FOR VALUES FROM (100) TO (200)");
+	on_source("INSERT INTO t VALUES (1, 'a'), (101, 'b')");
+	expect_equal("t");
+	on_source("DELETE FROM t WHERE id = 101");
+	if (!poll_until(WAIT_MS, errors_say("replica identity")))
+		test_fail("no word of it: %s", mirror_errors("path"));
+}
+END_TEST
+
 /* Keys that are equal and yet differ: the row born and gone must not take the other along. */
 START_TEST(equal_keys_of_other_bytes)
 {
@@ -82,12 +123,6 @@ START_TEST(equal_keys_of_other_bytes)
 	sql_wait(rig.d, WAIT_MS, "(null)", "SELECT string_agg(id || ' ' || v, ',') FROM " ALIVE);
 }
 END_TEST
-
-static bool
-errors_say(const char *word)
-{
-	return strstr(mirror_errors("path"), word) != NULL;
-}
 
 /* Old rows then name another column: applied as they are, changes would hit no row or a wrong one. */
 START_TEST(other_replica_identity_stops_the_table)
@@ -404,8 +439,8 @@ START_TEST(rewrite_waits_for_the_load)
 
 	start_loading();
 	on_source("SET lock_timeout = '10ms'");
-	while (strcmp(mirror_state("path"), "STATUS_SNAPSHOT") == 0) {
-		if ((pid = daemon_worker("snapshot path")) > 0)
+	for (int i = 0; i < 30 && strcmp(mirror_state("path"), "STATUS_SNAPSHOT") == 0; i++) {
+		if (i % 10 == 0 && (pid = daemon_worker("snapshot path")) > 0)
 			kill(pid, SIGKILL);
 		(void)sql_try(rig.s, "VACUUM FULL t");
 	}
@@ -441,6 +476,8 @@ datapath_suite(void)
 
 	suite_test(tc, update_that_sends_only_the_key);
 	suite_test(tc, key_moves_onto_a_deleted_one);
+	suite_test(tc, deleted_row_returns_to_a_table_without_a_key);
+	suite_test(tc, partition_of_another_identity_stops_the_table);
 	suite_test(tc, equal_keys_of_other_bytes);
 	suite_test(tc, other_replica_identity_stops_the_table);
 	suite_test(tc, full_identity_given_up);
