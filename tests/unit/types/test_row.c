@@ -205,6 +205,17 @@ START_TEST(a_complete_row_is_not_copied)
 }
 END_TEST
 
+START_TEST(key_without_a_value_is_none)
+{
+	struct table *t = fixture_table(a, 0, "id:1 note part:2");
+
+	ck_assert(row_has_key(t, fixture_row(a, t, "1|~|x")));
+	ck_assert(row_has_key(t, fixture_row(a, t, "|?|x")));
+	ck_assert(!row_has_key(t, fixture_row(a, t, "1|n|~")));
+	ck_assert(!row_has_key(t, fixture_row(a, t, "?|n|x")));
+}
+END_TEST
+
 #define LOOP(tc, test, table) tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
 
 int
@@ -226,6 +237,7 @@ main(void)
 	LOOP(tc, merge_fills_what_was_not_sent, merges);
 	LOOP(tc, key_is_completed_from_the_old_row, completions);
 	tcase_add_test(tc, a_complete_row_is_not_copied);
+	tcase_add_test(tc, key_without_a_value_is_none);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
