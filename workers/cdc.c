@@ -344,6 +344,24 @@ choose_form(struct cdc *c)
 	return binary;
 }
 
+/*
+ * A source that was set back would be asked for what it is only going to write:
+ * everything up to there would be left out.
+ */
+static bool
+check_position(struct cdc *c, lsn_t from, struct err *err)
+{
+	lsn_t end;
+
+	if (!cdc_source_position(c, &end, err))
+		return false;
+	if (from <= end)
+		return true;
+	err_set(err, ERR_CONFIG, "the mirror's position is %s, but the source's WAL ends at %s: was it"
+	    " restored from a backup?", lsn_str(from), lsn_str(end));
+	return err_hint(err, "drop the mirror and create it again");
+}
+
 static bool
 open_stream(struct cdc *c, lsn_t from, struct err *err)
 {
@@ -352,7 +370,7 @@ open_stream(struct cdc *c, lsn_t from, struct err *err)
 	struct pgconn *conn = NULL;
 	bool ok;
 
-	ok = free_slot(c, slot, err) &&
+	ok = free_slot(c, slot, err) && check_position(c, from, err) &&
 	    worker_connect(c->w, true, PGCONN_REPLICATION, &conn, err) &&
 	    pgrepl_start(&conn, slot, pgslot_publication(c->w->mirror, cfg), from, choose_form(c),
 		&c->repl, err);

@@ -102,6 +102,9 @@ void	cdc_tick(evutil_socket_t fd, short what, void *arg);
 bool	cdc_send_status(struct cdc *c, struct err *err);
 void	cdc_watch_event(evutil_socket_t fd, short what, void *arg);
 
+/* The end of the source's WAL, waiting for it; while c->watch is not asked anything. */
+bool	cdc_source_position(struct cdc *c, lsn_t *lsn_r, struct err *err);
+
 /* Wait for the answer under way on c->watch, so that it can be asked something else. */
 void	cdc_watch_settle(struct cdc *c);
 

@@ -135,6 +135,21 @@ cdc_report_flush(struct cdc *c)
 
 /* ---- the source's position */
 
+static const char position_query[] =
+    "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+    " ELSE pg_current_wal_flush_lsn() END";
+
+bool
+cdc_source_position(struct cdc *c, lsn_t *lsn_r, struct err *err)
+{
+	PGresult *res = pgconn_exec(c->watch, err, position_query);
+	bool ok = res != NULL && (lsn_parse(pgcell(res, 0, 0), lsn_r) ||
+		err_set(err, ERR_PROTOCOL, "the source does not tell its position"));
+
+	PQclear(res);
+	return ok;
+}
+
 /* Asked beside the stream, which only tells how far it has read. */
 static void
 ask_position(struct cdc *c, usec_t now)
@@ -146,8 +161,7 @@ ask_position(struct cdc *c, usec_t now)
 		return;
 	c->watch_at = now;
 	c->watch_busy = true;
-	if (PQsendQuery(pq, "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-		" ELSE pg_current_wal_flush_lsn() END") != 1 || PQflush(pq) < 0) {
+	if (PQsendQuery(pq, position_query) != 1 || PQflush(pq) < 0) {
 		pgconn_error(pq, NULL, &err);
 		cdc_fail(c, &err);
 	}

@@ -393,6 +393,21 @@ START_TEST(stop_outlives_a_new_column_elsewhere)
 }
 END_TEST
 
+/* ---- positions */
+
+START_TEST(source_that_was_set_back_is_refused)
+{
+	two_tables();
+	mirror_change("path", "STATUS_PAUSED");
+	sql_exec(rig.d, "UPDATE _peerdb_internal.peerdb_mirror_jobs SET lsn_offset = 1::bigint << 50");
+	api_expect(200,
+	    api_post("/mirrors/state_change",
+		json("{'flow_job_name': 'path', 'requested_flow_state': 'STATUS_RUNNING'}")));
+	mirror_wait("path", "STATUS_FAILED");
+	ck_assert(errors_say("restored from a backup"));
+}
+END_TEST
+
 /* ---- the initial load */
 
 #define SMALL_PARTITIONS ", 'snapshot_num_rows_per_partition': 10000"
@@ -490,6 +505,7 @@ datapath_suite(void)
 	suite_test(tc, columns_added_while_paused);
 	suite_test(tc, stop_is_remembered_though_the_daemon_died);
 	suite_test(tc, stop_outlives_a_new_column_elsewhere);
+	suite_test(tc, source_that_was_set_back_is_refused);
 	suite_test(tc, column_added_before_the_load_began_anew);
 	suite_test(tc, rewrite_waits_for_the_load);
 	suite_test(tc, leftover_session_ends_before_the_load);
