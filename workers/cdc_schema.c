@@ -60,9 +60,10 @@ warn_of_computed_default(struct cdc *c, const struct table *t, const PeerdWorker
 	res = pgconn_query(c->watch, err, "SELECT FROM pg_attribute WHERE attrelid = $1::oid"
 	    " AND attname = $2 AND (atthasdef OR attidentity <> '')", 2, relid, col->name);
 	if (res != NULL && PQntuples(res) > 0)
-		worker_log(c->w, LOG_LEVEL_WARN, "table %s: rows that were there before column \"%s\""
-		    " have NULL in it on the destination: what its default computed for them on the"
-		    " source does not travel", t->source_label, col->name);
+		worker_log(c->w, LOG_LEVEL_WARN,
+		    "table %s: rows that were there before column \"%s\" have NULL in it on the"
+		    " destination: what its default computed for them on the source does not travel",
+		    t->source_label, col->name);
 	PQclear(res);
 	return res != NULL;
 }

@@ -145,9 +145,10 @@ check_kept(const PeerdWorker__MirrorTable *old, const PeerdWorker__MirrorTable *
 		if (is != NULL && is->type_oid == was->type_oid &&
 		    is->type_modifier == was->type_modifier)
 			continue;
-		err_set(err, ERR_CONFIG, "column \"%s\" of %s.%s was dropped, renamed or changed its"
-		    " type after the mirror was created", was->name, old->source_schema,
-		    old->source_name);
+		err_set(err, ERR_CONFIG,
+		    "column \"%s\" of %s.%s was dropped, renamed or changed its type after the"
+		    " mirror was created",
+		    was->name, old->source_schema, old->source_name);
 		return err_hint(err, "drop and create the mirror again");
 	}
 	return true;

@@ -124,7 +124,7 @@ START_TEST(equal_keys_of_other_bytes)
 }
 END_TEST
 
-/* Old rows then name another column: applied as they are, changes would hit no row or a wrong one. */
+/* Old rows then name another column: applied as they are, changes would hit none or a wrong one. */
 START_TEST(other_replica_identity_stops_the_table)
 {
 	on_source("CREATE TABLE t (id int PRIMARY KEY, code int NOT NULL UNIQUE, v text)");
@@ -310,7 +310,7 @@ START_TEST(computed_default_is_warned_of)
 }
 END_TEST
 
-/* In a stream of binary values a column arrives whose values are text, its table already written to. */
+/* In a stream of binary values a column arrives whose values are text; its table is in use. */
 START_TEST(text_column_in_the_middle_of_a_transaction)
 {
 	on_source("CREATE TYPE pair AS (a int, b text)");
