@@ -103,6 +103,8 @@ mirror_judge_end(struct mirror *m, const struct child_end *end, struct err *why_
 	if (m->dropped)
 		return EV_DROPPED;
 	*why_r = m->failed.code != ERR_NONE ? m->failed : end->why;
+	if (m->state == PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED && why_r->code == ERR_NONE)
+		return EV_ENDED;	/* it was done */
 	if (m->asked_to_stop && (why_r->code == ERR_NONE || end->killed)) {
 		if (end->killed)
 			log_warn(&m->subject, "%s", end->why.msg);

@@ -124,6 +124,7 @@ START_TEST(snapshot_only_completes)
 	ck_assert_str_eq("0", sql_text(rig.s, SLOTS));
 	ck_assert_str_eq("0", sql_text(rig.s, PUBLISHED));
 	ck_assert(poll_until(WAIT_MS, daemon_worker("mirror life") == 0));
+	ck_assert_str_eq("", mirror_errors("life"));
 }
 END_TEST
 

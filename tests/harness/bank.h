@@ -38,10 +38,10 @@ struct bank_load *bank_load_start(const struct cluster *c, const char *database,
 int64_t bank_load_commits(const struct bank_load *l);
 void bank_load_stop(struct bank_load **l); /* every client finishes its transaction first */
 
-/* One snapshot's answer: "ok", which invariant is broken and by how much, or NULL: no answer. */
+/* One state's answer: "ok", which invariant is broken and by how much, or NULL: no answer. */
 const char *bank_check(PGconn *c);
 
-/* Write the marker on the source (false: the source fell); read it (-1: none) on the destination. */
+/* Write the marker (false: the source fell); read it on the destination (-1: none). */
 bool bank_mark(PGconn *c, int64_t n);
 int64_t bank_marked(PGconn *c);
 
