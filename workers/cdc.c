@@ -363,17 +363,63 @@ check_position(struct cdc *c, lsn_t from, struct err *err)
 }
 
 static bool
+is_published(const PGresult *res, const struct table *t)
+{
+	int i;
+
+	for (i = 0; i < PQntuples(res); i++)
+		if ((relid_t)pgcell_i64(res, i, 0) == t->relid)
+			return true;
+	return false;
+}
+
+/* Of a table that is not published nothing is sent, which looks like a table at rest. */
+static bool
+stop_unpublished(struct cdc *c, const char *publication, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct table *t;
+	PGresult *res;
+	uint32_t i;
+
+	res = pgconn_query(c->watch, err, "SELECT c.oid FROM pg_publication b"
+	    " LEFT JOIN pg_publication_tables p USING (pubname)"
+	    " LEFT JOIN pg_namespace n ON n.nspname = p.schemaname"
+	    " LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
+	    " WHERE b.pubname = $1", 1, publication);
+	if (res == NULL)
+		return false;
+	if (PQntuples(res) == 0) {
+		PQclear(res);
+		err_set(err, ERR_CONFIG, "publication \"%s\" does not exist any more", publication);
+		return err_hint(err, "drop the mirror and create it again");
+	}
+	for (i = 0; i < c->w->ntables; i++) {
+		t = c->w->tables[i];
+		if (t->stopped || is_published(res, t))
+			continue;
+		err_set(&why, ERR_DATA, "%s is not in publication \"%s\" any more", t->source_label,
+		    publication);
+		err_hint(&why, "changes since then are lost to the mirror: drop and create it again");
+		worker_stop_table(c->w, t, &why);
+	}
+	PQclear(res);
+	return true;
+}
+
+static bool
 open_stream(struct cdc *c, lsn_t from, struct err *err)
 {
 	const PeerdbFlow__FlowConnectionConfigs *cfg = c->w->config->mirror;
 	const char *slot = pgslot_name(c->w->mirror, cfg);
+	const char *publication = pgslot_publication(c->w->mirror, cfg);
 	struct pgconn *conn = NULL;
 	bool ok;
 
 	ok = free_slot(c, slot, err) && check_position(c, from, err) &&
+	    stop_unpublished(c, publication, err) &&
 	    worker_connect(c->w, true, PGCONN_REPLICATION, &conn, err) &&
-	    pgrepl_start(&conn, slot, pgslot_publication(c->w->mirror, cfg), from, choose_form(c),
-		&c->repl, err);
+	    pgrepl_start(&conn, slot, publication, from, choose_form(c), &c->repl, err);
 	pgconn_close(&conn);
 	return ok;
 }

@@ -241,6 +241,28 @@ END_TEST
 
 /* ---- definitions */
 
+/* Looked at when the stream begins: what happened before is lost to the table. */
+START_TEST(table_that_left_the_publication_is_stopped)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY)");
+	on_source("CREATE TABLE u (id int PRIMARY KEY)");
+	on_source("CREATE TABLE gone (id int PRIMARY KEY)");
+	on_source("CREATE PUBLICATION mine FOR TABLE t, u, gone");
+	mirror_run("path", "public.t,public.u,public.gone", HARD ", 'publication_name': 'mine'");
+	mirror_change("path", "STATUS_PAUSED");
+	on_source("ALTER PUBLICATION mine DROP TABLE t");
+	on_source("DROP TABLE gone");
+	on_source("ALTER TABLE u RENAME TO renamed");
+	on_source("INSERT INTO t VALUES (1)");
+	on_source("INSERT INTO renamed VALUES (1)");
+	mirror_change("path", "STATUS_RUNNING");
+	sql_wait(rig.d, WAIT_MS, "1", "SELECT count(*) FROM u");
+	ck_assert(poll_until(WAIT_MS, errors_say("public.t") && errors_say("public.gone")));
+	ck_assert(!errors_say("public.u"));
+	ck_assert_str_eq("STATUS_RUNNING", mirror_state("path"));
+}
+END_TEST
+
 static void
 two_tables(void)
 {
@@ -501,6 +523,7 @@ datapath_suite(void)
 	suite_test(tc, stalled_destination_keeps_the_source_waiting);
 	suite_test(tc, confirmed_changes_survive_a_crash);
 	suite_test(tc, timeouts_of_the_servers_do_not_count);
+	suite_test(tc, table_that_left_the_publication_is_stopped);
 	suite_test(tc, killed_before_the_new_column_is_there);
 	suite_test(tc, columns_added_while_paused);
 	suite_test(tc, stop_is_remembered_though_the_daemon_died);
