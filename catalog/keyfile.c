@@ -11,7 +11,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 
-#define KEYFILE_MAX	(4 * KIB)	/* SEAL_KEYS_MAX keys with names take less */
+#define KEYFILE_MAX (4 * KIB) /* SEAL_KEYS_MAX keys with names take less */
 
 static bool
 keyfile_write_all(int fd, const char *text)

@@ -13,12 +13,12 @@
 struct err;
 struct seal_ring;
 
-#define KEYFILE_NAME	"catalog.key"
+#define KEYFILE_NAME "catalog.key"
 
 /*
  * Add the keys of DIR/catalog.key to the ring. Without such a file: make one
  * when `make` is set, else add nothing.
  */
-bool	keyfile_load(const char *dir, bool make, struct seal_ring *ring, struct err *err);
+bool keyfile_load(const char *dir, bool make, struct seal_ring *ring, struct err *err);
 
 #endif

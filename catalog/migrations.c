@@ -7,13 +7,13 @@
 #include "lib/base/mem.h"
 
 /* "prd1": marks a SQLite file as a catalog, so that no other is migrated by mistake. */
-#define APPLICATION_ID	0x70726431
+#define APPLICATION_ID 0x70726431
 
 static const char *const migrations[] = {
 	catalog_migration_001,
 };
 
-#define MIGRATIONS	((int)(sizeof(migrations) / sizeof(migrations[0])))
+#define MIGRATIONS ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
 int
 catalog_schema_version(void)
@@ -44,8 +44,8 @@ migrate_step(sqlite3 *db, int version, struct err *err)
 	bool ok;
 
 	ok = sqlite_exec(db, "BEGIN IMMEDIATE", err) &&
-	    sqlite_exec(db, migrations[version - 1], err) &&
-	    sqlite_exec(db, mark, err) && sqlite_exec(db, "COMMIT", err);
+	    sqlite_exec(db, migrations[version - 1], err) && sqlite_exec(db, mark, err) &&
+	    sqlite_exec(db, "COMMIT", err);
 	free(mark);
 	if (ok)
 		return true;
@@ -70,9 +70,10 @@ catalog_migrate(sqlite3 *db, struct err *err)
 	}
 	if (version > MIGRATIONS) {
 		err_set(err, ERR_CONFIG,
-		    "the catalog has schema version %d, this peerd knows up to %d",
-		    version, MIGRATIONS);
-		return err_hint(err, "run the newer peerd again, or restore the backup of the "
+		    "the catalog has schema version %d, this peerd knows up to %d", version,
+		    MIGRATIONS);
+		return err_hint(err,
+		    "run the newer peerd again, or restore the backup of the "
 		    "catalog made before the upgrade");
 	}
 	while (version < MIGRATIONS)

@@ -17,9 +17,9 @@ struct sqlite3;
 extern const char catalog_migration_001[];
 
 /* The version this program works with. */
-int	catalog_schema_version(void);
+int catalog_schema_version(void);
 
 /* CONFIG when the database is newer than that, or not a catalog at all. */
-bool	catalog_migrate(struct sqlite3 *db, struct err *err);
+bool catalog_migrate(struct sqlite3 *db, struct err *err);
 
 #endif

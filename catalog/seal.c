@@ -9,12 +9,13 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-#define NONCE_BYTES	12
-#define TAG_BYTES	16
-#define KEY_BASE64	44	/* 32 bytes: 43 digits and one '=' */
+#define NONCE_BYTES 12
+#define TAG_BYTES   16
+#define KEY_BASE64  44 /* 32 bytes: 43 digits and one '=' */
 
-#define KEY_HINT	"PEERD_CATALOG_KEY takes base64 of 32 bytes, or id:base64, comma " \
-			"separated; make a key with: openssl rand -base64 32"
+#define KEY_HINT                                                           \
+	"PEERD_CATALOG_KEY takes base64 of 32 bytes, or id:base64, comma " \
+	"separated; make a key with: openssl rand -base64 32"
 
 /* ---- keys */
 
@@ -155,8 +156,8 @@ seal_key_make(char text_r[SEAL_KEY_TEXT_MAX], struct err *err)
 
 /* The place is "table/row": tables have no slash in their names, so it says both unambiguously. */
 static bool
-cipher_begin(EVP_CIPHER_CTX *ctx, const struct seal_key *k, const uint8_t *nonce,
-    const char *table, const char *row, int seal)
+cipher_begin(EVP_CIPHER_CTX *ctx, const struct seal_key *k, const uint8_t *nonce, const char *table,
+    const char *row, int seal)
 {
 	int n;
 
@@ -230,9 +231,10 @@ seal_open(const struct seal_ring *ring, const char *table, const char *row,
 
 	if (k == NULL) {
 		err_set(err, ERR_CONFIG,
-		    "the catalog key \"%s\", which sealed %s \"%s\", was not given",
-		    sealed->key_id, table, row);
-		return err_hint(err, "add it to PEERD_CATALOG_KEY behind the current one, or put "
+		    "the catalog key \"%s\", which sealed %s \"%s\", was not given", sealed->key_id,
+		    table, row);
+		return err_hint(err,
+		    "add it to PEERD_CATALOG_KEY behind the current one, or put "
 		    "the file catalog.key of this directory back");
 	}
 	if (sealed->blob.n < overhead)
@@ -241,8 +243,8 @@ seal_open(const struct seal_ring *ring, const char *table, const char *row,
 	plain = arena_alloc(a, sealed->blob.n - overhead + 1);
 	if (!cipher_open(k, table, row, sealed->blob, plain)) {
 		err_set(err, ERR_DATA,
-		    "the sealed value of %s \"%s\" does not open with key \"%s\"",
-		    table, row, k->id);
+		    "the sealed value of %s \"%s\" does not open with key \"%s\"", table, row,
+		    k->id);
 		return err_hint(err,
 		    "the value was damaged, or another key of that name sealed it");
 	}

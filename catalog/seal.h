@@ -29,10 +29,10 @@
 struct arena;
 struct err;
 
-#define SEAL_KEY_BYTES	32
-#define SEAL_KEYS_MAX	16
-#define SEAL_ID_MAX	32
-#define SEAL_KEY_TEXT_MAX 48	/* base64 of a key and its NUL, rounded up */
+#define SEAL_KEY_BYTES	  32
+#define SEAL_KEYS_MAX	  16
+#define SEAL_ID_MAX	  32
+#define SEAL_KEY_TEXT_MAX 48 /* base64 of a key and its NUL, rounded up */
 
 struct seal_key {
 	char id[SEAL_ID_MAX + 1];
@@ -41,7 +41,7 @@ struct seal_key {
 
 struct seal_ring {
 	struct seal_key keys[SEAL_KEYS_MAX];
-	size_t n;			/* keys[0] seals */
+	size_t n; /* keys[0] seals */
 };
 
 struct sealed {
@@ -50,16 +50,16 @@ struct sealed {
 };
 
 /* Add the keys of a text. One that is there already (name and bytes) is passed over. */
-bool	seal_ring_add(struct seal_ring *ring, const char *text, struct err *err);
-void	seal_ring_done(struct seal_ring *ring);
+bool seal_ring_add(struct seal_ring *ring, const char *text, struct err *err);
+void seal_ring_done(struct seal_ring *ring);
 
 /* A new random key as text, without a name. */
-bool	seal_key_make(char text_r[SEAL_KEY_TEXT_MAX], struct err *err);
+bool seal_key_make(char text_r[SEAL_KEY_TEXT_MAX], struct err *err);
 
 /* The result lives in the arena (the key id in the ring). */
-bool	seal_close(const struct seal_ring *ring, const char *table, const char *row,
-	    struct slice plain, struct arena *a, struct sealed *sealed_r, struct err *err);
-bool	seal_open(const struct seal_ring *ring, const char *table, const char *row,
-	    const struct sealed *sealed, struct arena *a, struct slice *plain_r, struct err *err);
+bool seal_close(const struct seal_ring *ring, const char *table, const char *row,
+    struct slice plain, struct arena *a, struct sealed *sealed_r, struct err *err);
+bool seal_open(const struct seal_ring *ring, const char *table, const char *row,
+    const struct sealed *sealed, struct arena *a, struct slice *plain_r, struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "lib/base/arena.h"
 
-#define BATCHES_ARENA	(16 * 1024)
+#define BATCHES_ARENA (16 * 1024)
 
 /* ---- a new batch */
 
@@ -86,8 +86,7 @@ batch_add(struct catalog *c, const char *mirror, const struct catalog_batch *b,
 	bool new;
 	size_t i;
 
-	if (!batch_checkpoint(c, mirror, b->end_lsn, err) ||
-	    !batch_insert(c, mirror, b, &new, err))
+	if (!batch_checkpoint(c, mirror, b->end_lsn, err) || !batch_insert(c, mirror, b, &new, err))
 		return false;
 	if (!new)
 		return true;

@@ -18,15 +18,14 @@
  * machine, not only the process. Nobody else writes, so a lock is waited for
  * only as long as the loop may stand still.
  */
-static const char settings[] =
-	"PRAGMA journal_mode = WAL;"
-	"PRAGMA synchronous = FULL;"
-	"PRAGMA foreign_keys = ON;"
-	"PRAGMA trusted_schema = OFF;"
-	"PRAGMA temp_store = MEMORY;"
-	"PRAGMA journal_size_limit = 67108864;";
+static const char settings[] = "PRAGMA journal_mode = WAL;"
+			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA foreign_keys = ON;"
+			       "PRAGMA trusted_schema = OFF;"
+			       "PRAGMA temp_store = MEMORY;"
+			       "PRAGMA journal_size_limit = 67108864;";
 
-#define BUSY_MS		2000
+#define BUSY_MS 2000
 
 /* ---- opening */
 
@@ -265,8 +264,8 @@ write_undo(struct catalog *c, const struct err *err)
 }
 
 void
-write_end(struct catalog *c, bool ok, enum write_kind kind, struct err *err,
-    catalog_done_fn *done, void *arg)
+write_end(struct catalog *c, bool ok, enum write_kind kind, struct err *err, catalog_done_fn *done,
+    void *arg)
 {
 	bool begun = c->in_savepoint;
 

@@ -3,7 +3,7 @@
 
 #include "lib/base/arena.h"
 
-#define EXTRAS_ARENA	(16 * 1024)
+#define EXTRAS_ARENA (16 * 1024)
 
 static bool
 run_on_id(struct catalog *c, enum query q, const char *kind, int64_t id, struct err *err)

@@ -54,14 +54,14 @@ struct catalog {
 	bool in_savepoint;
 	struct waiter *waiters;
 	size_t n_waiters, waiters_cap;
-	struct err lost;		/* the first grouped failure since the last flush */
+	struct err lost; /* the first grouped failure since the last flush */
 };
 
 /* ---- plain SQLite */
 
 /* Fill err from the connection's last error; returns false. */
-bool	sqlite_fail(sqlite3 *db, struct err *err);
-bool	sqlite_exec(sqlite3 *db, const char *sql, struct err *err);
+bool sqlite_fail(sqlite3 *db, struct err *err);
+bool sqlite_exec(sqlite3 *db, const char *sql, struct err *err);
 
 /* ---- statements */
 
@@ -69,42 +69,49 @@ struct stmt {
 	struct catalog *c;
 	sqlite3_stmt *st;
 	int bound;
-	int rc;				/* the first failure of a bind */
+	int rc; /* the first failure of a bind */
 };
 
-bool	stmt_prepare_all(struct catalog *c, struct err *err);
-void	stmt_finalize_all(struct catalog *c);
+bool stmt_prepare_all(struct catalog *c, struct err *err);
+void stmt_finalize_all(struct catalog *c);
 
 struct stmt stmt_for(struct catalog *c, enum query q);
-void	stmt_text(struct stmt *s, const char *v);	/* NULL is "" */
-void	stmt_int(struct stmt *s, int64_t v);
-void	stmt_blob(struct stmt *s, struct slice v);
+void stmt_text(struct stmt *s, const char *v); /* NULL is "" */
+void stmt_int(struct stmt *s, int64_t v);
+void stmt_blob(struct stmt *s, struct slice v);
 
-enum stmt_step { STMT_ROW, STMT_DONE, STMT_ERROR };
+enum stmt_step {
+	STMT_ROW,
+	STMT_DONE,
+	STMT_ERROR
+};
 
 /* To the end; rows are not looked at. */
-bool	stmt_run(struct stmt *s, struct err *err);
+bool stmt_run(struct stmt *s, struct err *err);
 
 /* The same, and NOT_FOUND "mirror "x" does not exist" unless a row was touched. */
-bool	stmt_run_on(struct stmt *s, const char *kind, const char *name, struct err *err);
+bool stmt_run_on(struct stmt *s, const char *kind, const char *name, struct err *err);
 enum stmt_step stmt_next(struct stmt *s, struct err *err);
-void	stmt_end(struct stmt *s);
+void stmt_end(struct stmt *s);
 
 /* One row with one number; `none` when there is no row. */
-bool	stmt_number(struct stmt *s, int64_t none, int64_t *v_r, struct err *err);
+bool stmt_number(struct stmt *s, int64_t none, int64_t *v_r, struct err *err);
 
 /* col_text is never NULL. */
-int64_t	col_int(const struct stmt *s, int i);
+int64_t col_int(const struct stmt *s, int i);
 const char *col_text(const struct stmt *s, int i, struct arena *a);
 struct slice col_blob(const struct stmt *s, int i, struct arena *a);
 
 /* ---- writes */
 
-enum write_kind { WRITE_AT_ONCE, WRITE_GROUPED };
+enum write_kind {
+	WRITE_AT_ONCE,
+	WRITE_GROUPED
+};
 
-bool	write_begin(struct catalog *c, struct err *err);
-void	write_end(struct catalog *c, bool ok, enum write_kind kind, struct err *err,
-	    catalog_done_fn *done, void *arg);
+bool write_begin(struct catalog *c, struct err *err);
+void write_end(struct catalog *c, bool ok, enum write_kind kind, struct err *err,
+    catalog_done_fn *done, void *arg);
 
 /* ---- rows of a result: grows in plain memory, freed by rows_done() */
 
@@ -114,32 +121,32 @@ struct rows {
 };
 
 /* The next row, zeroed; valid until the next push. */
-void	*rows_push(struct rows *r, size_t size);
-void	rows_done(struct rows *r);
+void *rows_push(struct rows *r, size_t size);
+void rows_done(struct rows *r);
 
 /* ---- pages of a list: which end of the range to read from, and where a page stands in it */
 
 struct paging {
-	bool up;			/* read in ascending order */
-	bool reverse;			/* and turn round what was read */
-	int64_t before, after;		/* bounds, always set */
+	bool up;	       /* read in ascending order */
+	bool reverse;	       /* and turn round what was read */
+	int64_t before, after; /* bounds, always set */
 	int64_t limit;
 };
 
 struct paging paging_of(const struct catalog_range *range);
-void	paging_bind(const struct paging *pg, struct stmt *s);
-void	paging_turn(const struct paging *pg, struct rows *rows, size_t size);
+void paging_bind(const struct paging *pg, struct stmt *s);
+void paging_turn(const struct paging *pg, struct rows *rows, size_t size);
 
 /* Runs a statement giving (all, those with lower ids, those with higher ids than the first). */
-bool	paging_read(struct stmt *s, bool ascending, struct catalog_page *page_r, struct err *err);
+bool paging_read(struct stmt *s, bool ascending, struct catalog_page *page_r, struct err *err);
 
 /* ---- what one file does for another */
 
 /* Open whatever an older key sealed and seal it with the current one. */
-bool	peers_reseal(struct catalog *c, struct err *err);
-bool	alerts_reseal(struct catalog *c, struct err *err);
+bool peers_reseal(struct catalog *c, struct err *err);
+bool alerts_reseal(struct catalog *c, struct err *err);
 
 /* Forget batches, counts and totals of a mirror. */
-bool	batches_forget(struct catalog *c, const char *mirror, struct err *err);
+bool batches_forget(struct catalog *c, const char *mirror, struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "lib/base/arena.h"
 
-#define LOAD_ARENA	(16 * 1024)
+#define LOAD_ARENA (16 * 1024)
 
 /* "" when the mirror has no ledger. */
 static bool

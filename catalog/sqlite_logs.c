@@ -2,10 +2,10 @@
 
 #include "lib/base/arena.h"
 
-#define LOGS_ARENA	(64 * 1024)
+#define LOGS_ARENA (64 * 1024)
 
 /* The bound is looked after once in so many lines, so a mirror may have this many over it. */
-#define LOG_PRUNE_EVERY	64
+#define LOG_PRUNE_EVERY 64
 
 static bool
 log_prune(struct catalog *c, const char *mirror, struct err *err)
@@ -51,8 +51,8 @@ log_read(const struct stmt *s, struct arena *a, struct catalog_log *l_r)
 }
 
 static bool
-logs_read(struct catalog *c, const struct catalog_log_filter *f, struct arena *a,
-    struct rows *rows, struct err *err)
+logs_read(struct catalog *c, const struct catalog_log_filter *f, struct arena *a, struct rows *rows,
+    struct err *err)
 {
 	struct paging pg = paging_of(&f->range);
 	struct stmt s = stmt_for(c, pg.up ? Q_LOGS_UP : Q_LOGS_DOWN);

@@ -2,7 +2,7 @@
 
 #include "lib/base/arena.h"
 
-#define MIRRORS_ARENA	(64 * 1024)
+#define MIRRORS_ARENA (64 * 1024)
 
 /* ---- reading */
 
@@ -229,8 +229,7 @@ mirror_set_state(struct catalog *c, const char *name, const struct catalog_mirro
 	stmt_text(&s, name);
 	return stmt_number(&s, state->status, &before, err) &&
 	    mirror_write_state(c, name, state, err) &&
-	    (before == state->status ||
-	        history_add(c, name, (int32_t)before, state, event, err));
+	    (before == state->status || history_add(c, name, (int32_t)before, state, event, err));
 }
 
 void
@@ -282,8 +281,8 @@ mirror_set_checkpoint(struct catalog *c, const char *name, lsn_t lsn, struct err
 }
 
 void
-catalog_mirror_set_checkpoint(struct catalog *c, const char *name, lsn_t lsn,
-    catalog_done_fn *done, void *arg)
+catalog_mirror_set_checkpoint(struct catalog *c, const char *name, lsn_t lsn, catalog_done_fn *done,
+    void *arg)
 {
 	struct err err = ERR_INIT;
 	bool ok = write_begin(c, &err) && mirror_set_checkpoint(c, name, lsn, &err);
@@ -334,7 +333,7 @@ mirror_delete(struct catalog *c, const char *name, bool drop_stats, struct err *
 		return false;
 	return !drop_stats ||
 	    (batches_forget(c, name, err) && forget(c, Q_LOGS_FORGET, name, err) &&
-	        forget(c, Q_HISTORY_FORGET, name, err));
+		forget(c, Q_HISTORY_FORGET, name, err));
 }
 
 void

@@ -2,7 +2,7 @@
 
 #include "lib/base/arena.h"
 
-#define PEERS_ARENA	(16 * 1024)
+#define PEERS_ARENA (16 * 1024)
 
 /* ---- reading */
 

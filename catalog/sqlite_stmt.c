@@ -6,7 +6,7 @@
 /* ---- what SQLite says, in our words */
 
 struct sqlite_says {
-	int rc;				/* primary or extended */
+	int rc; /* primary or extended */
 	enum err_code code;
 	const char *what;
 	const char *hint;
@@ -70,8 +70,8 @@ stmt_prepare_all(struct catalog *c, struct err *err)
 	int q;
 
 	for (q = 0; q < Q_COUNT; q++)
-		if (sqlite3_prepare_v3(c->db, texts[q], -1, SQLITE_PREPARE_PERSISTENT,
-		    &c->stmts[q], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(c->db, texts[q], -1, SQLITE_PREPARE_PERSISTENT, &c->stmts[q],
+			NULL) != SQLITE_OK)
 			return sqlite_fail(c->db, err);
 	return true;
 }

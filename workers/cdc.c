@@ -9,19 +9,19 @@
  * sends in large pieces, and spends half the CPU. A gulp of LAZY_BYTES says
  * that there is a backlog; a smaller one is read without any pause.
  */
-#define LAZY_BYTES	(8 * KIB)
-#define LAZY_US		1000
+#define LAZY_BYTES (8 * KIB)
+#define LAZY_US	   1000
 
 /*
  * While there is a backlog a batch is worth filling: from a thousand rows on
  * the destination takes them several times cheaper. It is not held back for
  * longer than GATHER_US.
  */
-#define GATHER_CHANGES	10000
-#define GATHER_US	(50 * USEC_PER_MSEC)
+#define GATHER_CHANGES 10000
+#define GATHER_US      (50 * USEC_PER_MSEC)
 
 /* How long a stop waits for the end of the transaction that is arriving. */
-#define STOP_TX_US	(3 * USEC_PER_SEC)
+#define STOP_TX_US (3 * USEC_PER_SEC)
 
 void
 cdc_fail(struct cdc *c, const struct err *err)
@@ -79,11 +79,10 @@ submit_if_due(struct cdc *c)
 static void
 update_blocked(struct cdc *c)
 {
-	bool blocked = c->held.n > 0 ||
-	    (c->spare == NULL && batch_full(c->fill, c->max_changes));
+	bool blocked = c->held.n > 0 || (c->spare == NULL && batch_full(c->fill, c->max_changes));
 
 	if (c->blocked && !blocked)
-		event_active(c->readable, EV_READ, 0);	/* libpq may hold messages already */
+		event_active(c->readable, EV_READ, 0); /* libpq may hold messages already */
 	c->blocked = blocked;
 }
 
@@ -301,7 +300,8 @@ open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
 	if (*checkpoint_r == LSN_INVALID) {
 		err_set(err, ERR_CONFIG, "the destination has no position of mirror \"%s\"",
 		    c->w->config->mirror->flow_job_name);
-		return err_hint(err, "was its metadata schema dropped? drop the mirror and create it again");
+		return err_hint(err,
+		    "was its metadata schema dropped? drop the mirror and create it again");
 	}
 	return true;
 }
@@ -317,14 +317,16 @@ free_slot(struct cdc *c, const char *slot, struct err *err)
 		return false;
 	if (!st.exists) {
 		err_set(err, ERR_CONFIG, "replication slot \"%s\" does not exist any more", slot);
-		return err_hint(err, "changes since then are lost to the mirror: drop it and create it"
+		return err_hint(err,
+		    "changes since then are lost to the mirror: drop it and create it"
 		    " again");
 	}
 	if (!pgslot_usable(slot, &st, err) || st.active_pid == 0)
 		return err->code == ERR_NONE;
 	res = pgconn_query(c->watch, err,
 	    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
-	    " WHERE slot_name = $1 AND active_pid IS NOT NULL", 1, slot);
+	    " WHERE slot_name = $1 AND active_pid IS NOT NULL",
+	    1, slot);
 	PQclear(res);
 	return res != NULL;
 }
@@ -357,8 +359,10 @@ check_position(struct cdc *c, lsn_t from, struct err *err)
 		return false;
 	if (from <= end)
 		return true;
-	err_set(err, ERR_CONFIG, "the mirror's position is %s, but the source's WAL ends at %s: was it"
-	    " restored from a backup?", lsn_str(from), lsn_str(end));
+	err_set(err, ERR_CONFIG,
+	    "the mirror's position is %s, but the source's WAL ends at %s: was it"
+	    " restored from a backup?",
+	    lsn_str(from), lsn_str(end));
 	return err_hint(err, "drop the mirror and create it again");
 }
 
@@ -382,11 +386,13 @@ stop_unpublished(struct cdc *c, const char *publication, struct err *err)
 	PGresult *res;
 	uint32_t i;
 
-	res = pgconn_query(c->watch, err, "SELECT c.oid FROM pg_publication b"
+	res = pgconn_query(c->watch, err,
+	    "SELECT c.oid FROM pg_publication b"
 	    " LEFT JOIN pg_publication_tables p USING (pubname)"
 	    " LEFT JOIN pg_namespace n ON n.nspname = p.schemaname"
 	    " LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
-	    " WHERE b.pubname = $1", 1, publication);
+	    " WHERE b.pubname = $1",
+	    1, publication);
 	if (res == NULL)
 		return false;
 	if (PQntuples(res) == 0) {
@@ -400,7 +406,8 @@ stop_unpublished(struct cdc *c, const char *publication, struct err *err)
 			continue;
 		err_set(&why, ERR_DATA, "%s is not in publication \"%s\" any more", t->source_label,
 		    publication);
-		err_hint(&why, "changes since then are lost to the mirror: drop and create it again");
+		err_hint(&why,
+		    "changes since then are lost to the mirror: drop and create it again");
 		worker_stop_table(c->w, t, &why);
 	}
 	PQclear(res);
@@ -449,8 +456,8 @@ cdc_start(struct worker *w, struct err *err)
 	lsn_t checkpoint;
 
 	c->w = w;
-	c->max_changes = w->config->mirror->max_batch_size > 0 ? w->config->mirror->max_batch_size :
-	    BATCH_CHANGES_MAX;
+	c->max_changes = w->config->mirror->max_batch_size > 0 ? w->config->mirror->max_batch_size
+							       : BATCH_CHANGES_MAX;
 	buf_init(&c->held, WAL_MESSAGE_MAX);
 	c->fill = batch_new(w->ntables);
 	c->spare = batch_new(w->ntables);
@@ -464,6 +471,6 @@ cdc_start(struct worker *w, struct err *err)
 	ledger_init(&c->ledger, checkpoint);
 	c->rows_at = clock_mono_us();
 	watch_events(c);
-	w->cdc = c;	/* from here on a stop is the stream's business */
+	w->cdc = c; /* from here on a stop is the stream's business */
 	return true;
 }

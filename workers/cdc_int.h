@@ -22,17 +22,17 @@
 
 /* What was applied since the last report to the daemon. */
 struct report {
-	uint64_t id;			/* of the batch to be reported */
+	uint64_t id; /* of the batch to be reported */
 	lsn_t start_lsn, end_lsn;
 	uint64_t rows;
 	usec_t start_us, end_us;	/* wall clock */
-	uint64_t (*counts)[CHANGE_OPS];	/* by table->index */
+	uint64_t (*counts)[CHANGE_OPS]; /* by table->index */
 };
 
 struct cdc {
 	struct worker *w;
 	struct pgrepl *repl;
-	struct pgconn *watch;		/* a plain connection to the source: position, definitions */
+	struct pgconn *watch; /* a plain connection to the source: position, definitions */
 	struct sink *sink;
 	struct sink_config sink_cfg;
 	struct sink_callbacks sink_cb;
@@ -40,35 +40,35 @@ struct cdc {
 	struct ledger ledger;
 
 	struct event *readable;
-	struct event *lazy;		/* wakes reading again while catching up */
-	struct event *tick;		/* once a second */
+	struct event *lazy; /* wakes reading again while catching up */
+	struct event *tick; /* once a second */
 	struct event *watch_readable;
 
-	struct batch *fill;		/* being filled */
-	struct batch *spare;		/* empty, or NULL while the sink has it */
+	struct batch *fill;  /* being filled */
+	struct batch *spare; /* empty, or NULL while the sink has it */
 	uint32_t max_changes;
-	bool catching_up;		/* the last gulp was large: there is a backlog */
-	bool blocked;			/* fill is full and the sink busy: not reading */
+	bool catching_up; /* the last gulp was large: there is a backlog */
+	bool blocked;	  /* fill is full and the sink busy: not reading */
 	bool stopping;
 	usec_t stop_deadline;
 
 	bool in_tx;
-	bool skip_tx;			/* applied before the last stop */
+	bool skip_tx; /* applied before the last stop */
 	lsn_t resume_lsn;
 	usec_t tx_commit_us;
-	bool tables_changed;		/* the daemon is to be told, once that is durable */
-	lsn_t tables_lsn;		/* end of the transaction it came with, once known */
-	struct buf held;		/* a Relation message that waits for earlier rows to be applied */
+	bool tables_changed; /* the daemon is to be told, once that is durable */
+	lsn_t tables_lsn;    /* end of the transaction it came with, once known */
+	struct buf held;     /* a Relation message that waits for earlier rows to be applied */
 
 	/* status and progress */
 	lsn_t status_sent;
-	usec_t status_at;		/* mono */
-	lsn_t source_lsn;		/* its end of WAL, as last heard */
+	usec_t status_at; /* mono */
+	lsn_t source_lsn; /* its end of WAL, as last heard */
 	bool watch_busy;
 	usec_t watch_at;
-	usec_t progress_at, report_at;	/* mono */
-	usec_t lag_us;			/* of the last batch applied */
-	usec_t oldest_commit_us;	/* wall clock of the oldest commit not yet applied; 0: none */
+	usec_t progress_at, report_at; /* mono */
+	usec_t lag_us;		       /* of the last batch applied */
+	usec_t oldest_commit_us; /* wall clock of the oldest commit not yet applied; 0: none */
 	uint64_t rows_total, rows_before;
 	usec_t rows_at;
 	double rows_per_second;
@@ -77,35 +77,35 @@ struct cdc {
 
 /* ---- cdc.c */
 
-void	cdc_fail(struct cdc *c, const struct err *err) __attribute__((noreturn));
-void	cdc_stop_if_drained(struct cdc *c);
+void cdc_fail(struct cdc *c, const struct err *err) __attribute__((noreturn));
+void cdc_stop_if_drained(struct cdc *c);
 
 /* ---- cdc_stream.c */
 
 /* False: err is set. Sets c->held when the message must wait. */
-bool	cdc_message(struct cdc *c, struct slice bytes, struct err *err);
+bool cdc_message(struct cdc *c, struct slice bytes, struct err *err);
 
 /* The held message may be taken now: nothing of earlier rows is on its way. */
-bool	cdc_release_held(struct cdc *c, struct err *err);
+bool cdc_release_held(struct cdc *c, struct err *err);
 
 /* ---- cdc_schema.c */
 
-bool	cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation *rel,
-	    struct err *err);
+bool cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation *rel,
+    struct err *err);
 
 /* ---- cdc_report.c */
 
-void	cdc_report_applied(struct cdc *c, const struct batch *b);
-void	cdc_report_flush(struct cdc *c);		/* once it is durable */
-void	cdc_report_tables(struct cdc *c);
-void	cdc_tick(evutil_socket_t fd, short what, void *arg);
-bool	cdc_send_status(struct cdc *c, struct err *err);
-void	cdc_watch_event(evutil_socket_t fd, short what, void *arg);
+void cdc_report_applied(struct cdc *c, const struct batch *b);
+void cdc_report_flush(struct cdc *c); /* once it is durable */
+void cdc_report_tables(struct cdc *c);
+void cdc_tick(evutil_socket_t fd, short what, void *arg);
+bool cdc_send_status(struct cdc *c, struct err *err);
+void cdc_watch_event(evutil_socket_t fd, short what, void *arg);
 
 /* The end of the source's WAL, waiting for it; while c->watch is not asked anything. */
-bool	cdc_source_position(struct cdc *c, lsn_t *lsn_r, struct err *err);
+bool cdc_source_position(struct cdc *c, lsn_t *lsn_r, struct err *err);
 
 /* Wait for the answer under way on c->watch, so that it can be asked something else. */
-void	cdc_watch_settle(struct cdc *c);
+void cdc_watch_settle(struct cdc *c);
 
 #endif

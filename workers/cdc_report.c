@@ -5,12 +5,12 @@
 
 #include "lib/base/mem.h"
 
-#define REPORT_US		USEC_PER_SEC		/* batches to the daemon: merged up to this */
-#define PROGRESS_IDLE_US	(10 * USEC_PER_SEC)
-#define STATUS_IDLE_US		(10 * USEC_PER_SEC)
-#define STATUS_BLOCKED_US	(500 * USEC_PER_MSEC)
-#define WATCH_US		(2 * USEC_PER_SEC)
-#define WATCH_IDLE_US		(10 * USEC_PER_SEC)
+#define REPORT_US	  USEC_PER_SEC /* batches to the daemon: merged up to this */
+#define PROGRESS_IDLE_US  (10 * USEC_PER_SEC)
+#define STATUS_IDLE_US	  (10 * USEC_PER_SEC)
+#define STATUS_BLOCKED_US (500 * USEC_PER_MSEC)
+#define WATCH_US	  (2 * USEC_PER_SEC)
+#define WATCH_IDLE_US	  (10 * USEC_PER_SEC)
 
 /* ---- batches: many small ones become one row of the daemon's history */
 
@@ -79,8 +79,8 @@ cdc_report_tables(struct cdc *c)
 		defs[i] = &copies[i];
 		copies[i] = *t->def;
 		copies[i].has_state = true;
-		copies[i].state = t->stopped ? PEERD_WORKER__TABLE_STATE__TABLE_ERROR :
-		    PEERD_WORKER__TABLE_STATE__TABLE_RUNNING;
+		copies[i].state = t->stopped ? PEERD_WORKER__TABLE_STATE__TABLE_ERROR
+					     : PEERD_WORKER__TABLE_STATE__TABLE_RUNNING;
 		copies[i].error = (char *)t->error;
 		copies[i].error_hint = (char *)t->error_hint;
 	}
@@ -143,7 +143,8 @@ bool
 cdc_source_position(struct cdc *c, lsn_t *lsn_r, struct err *err)
 {
 	PGresult *res = pgconn_exec(c->watch, err, position_query);
-	bool ok = res != NULL && (lsn_parse(pgcell(res, 0, 0), lsn_r) ||
+	bool ok = res != NULL &&
+	    (lsn_parse(pgcell(res, 0, 0), lsn_r) ||
 		err_set(err, ERR_PROTOCOL, "the source does not tell its position"));
 
 	PQclear(res);

@@ -57,12 +57,15 @@ warn_of_computed_default(struct cdc *c, const struct table *t, const PeerdWorker
 	PGresult *res;
 
 	snprintf(relid, sizeof(relid), "%u", t->relid);
-	res = pgconn_query(c->watch, err, "SELECT FROM pg_attribute WHERE attrelid = $1::oid"
-	    " AND attname = $2 AND (atthasdef OR attidentity <> '')", 2, relid, col->name);
+	res = pgconn_query(c->watch, err,
+	    "SELECT FROM pg_attribute WHERE attrelid = $1::oid"
+	    " AND attname = $2 AND (atthasdef OR attidentity <> '')",
+	    2, relid, col->name);
 	if (res != NULL && PQntuples(res) > 0)
 		worker_log(c->w, LOG_LEVEL_WARN,
 		    "table %s: rows that were there before column \"%s\" have NULL in it on the"
-		    " destination: what its default computed for them on the source does not travel",
+		    " destination: what its default computed for them on the source does not "
+		    "travel",
 		    t->source_label, col->name);
 	PQclear(res);
 	return res != NULL;
@@ -80,7 +83,8 @@ add_column(struct cdc *c, struct table *t, const PeerdWorker__Column *col, struc
 		return false;
 	batch_ddl(c->fill, sql);
 	ledger_change(&c->ledger);
-	worker_log(c->w, LOG_LEVEL_INFO, "table %s: column \"%s\" added", t->source_label, col->name);
+	worker_log(c->w, LOG_LEVEL_INFO, "table %s: column \"%s\" added", t->source_label,
+	    col->name);
 	return true;
 }
 
@@ -89,8 +93,8 @@ static void
 extend_table(struct cdc *c, struct table *t, const PeerdWorker__MirrorTable *def)
 {
 	struct table *fresh = table_new(c->w->mirror, t->index, def);
-	struct column *cols = arena_zalloc(c->w->mirror, ((size_t)t->ncols + fresh->ncols) *
-	    sizeof(*cols));
+	struct column *cols = arena_zalloc(c->w->mirror,
+	    ((size_t)t->ncols + fresh->ncols) * sizeof(*cols));
 	uint16_t i, j, n = t->ncols;
 
 	memcpy(cols, t->cols, t->ncols * sizeof(*cols));
@@ -123,8 +127,10 @@ switch_to_text(struct cdc *c, const struct table *t, const PeerdWorker__Column *
 	}
 	c->tables_changed = true;
 	cdc_report_tables(c);
-	return err_set(err, ERR_TRANSIENT, "column \"%s\" of %s needs values in text form:"
-	    " reconnecting", col->name, t->source_label);
+	return err_set(err, ERR_TRANSIENT,
+	    "column \"%s\" of %s needs values in text form:"
+	    " reconnecting",
+	    col->name, t->source_label);
 }
 
 static bool
@@ -211,6 +217,6 @@ cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation
 	sink_table_changed(c->sink, t);
 	if (!relmap_remap(c->rels, rel, err))
 		return false;
-	c->tables_changed = true;	/* told once it is durable */
+	c->tables_changed = true; /* told once it is durable */
 	return true;
 }

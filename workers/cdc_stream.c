@@ -70,8 +70,10 @@ stop_unidentified(struct cdc *c, struct table *t)
 {
 	struct err why = ERR_INIT;
 
-	err_set(&why, ERR_DATA, "the replica identity of %s changed on the source, its changes do"
-	    " not name their rows any more", t->source_label);
+	err_set(&why, ERR_DATA,
+	    "the replica identity of %s changed on the source, its changes do"
+	    " not name their rows any more",
+	    t->source_label);
 	err_hint(&why, "drop and create the mirror again to load the table anew");
 	stop_table(c, t, &why);
 	return true;
@@ -103,7 +105,7 @@ on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 		return false;
 	if (ch->old_form == 'K' && !row_has_key(t, old))
 		return stop_unidentified(c, t);
-	if (new != NULL && new->unchanged > 0) {
+	if (new != NULL &&new->unchanged > 0) {
 		new = row_complete_key(a, t, old, new);
 		if (new == NULL)
 			return stop_unidentified(c, t);

@@ -56,8 +56,8 @@ bool
 check_server(const struct pginfo_server *s, const char *side, struct err *err)
 {
 	if (strcmp(s->flavour, "YugabyteDB") == 0)
-		return err_set(
-		    err, ERR_CONFIG, "the %s is YugabyteDB, which is not supported", side);
+		return err_set(err, ERR_CONFIG, "the %s is YugabyteDB, which is not supported",
+		    side);
 	if (s->version < OLDEST_SERVER) {
 		err_set(err, ERR_CONFIG,
 		    "the %s runs PostgreSQL %d.%d, version 12 or later is needed", side,
@@ -77,8 +77,9 @@ destination_type_valid(const char *type)
 		return true;
 	if (!((type[0] | 0x20) >= 'a' && (type[0] | 0x20) <= 'z'))
 		return false;
-	return type[strspn(type, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789(),")] == '\0';
+	return type[strspn(type,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		   "0123456789(),")] == '\0';
 }
 
 static bool
@@ -130,14 +131,14 @@ check_mappings(const PeerdbFlow__FlowConnectionConfigs *m, struct table_ident *f
     struct table_ident *to, struct err *err)
 {
 	for (size_t i = 0; i < m->n_table_mappings; i++)
-		if (!ident_parse_table(
-			m->table_mappings[i]->source_table_identifier, &from[i], err) ||
-		    !ident_parse_table(
-			m->table_mappings[i]->destination_table_identifier, &to[i], err) ||
+		if (!ident_parse_table(m->table_mappings[i]->source_table_identifier, &from[i],
+			err) ||
+		    !ident_parse_table(m->table_mappings[i]->destination_table_identifier, &to[i],
+			err) ||
 		    !check_reserved(&to[i], err) || !check_columns(m->table_mappings[i], err))
 			return false;
 	return check_distinct(from, m->n_table_mappings, "source", err) &&
-	       check_distinct(to, m->n_table_mappings, "destination", err);
+	    check_distinct(to, m->n_table_mappings, "destination", err);
 }
 
 bool
@@ -150,8 +151,8 @@ check_shape(const struct check *ck, struct err *err)
 	if (m->n_table_mappings == 0)
 		return err_set(err, ERR_INVALID, "table_mappings is empty");
 	if (m->initial_snapshot_only && !m->do_initial_snapshot)
-		return err_set(
-		    err, ERR_INVALID, "initial_snapshot_only needs do_initial_snapshot to be true");
+		return err_set(err, ERR_INVALID,
+		    "initial_snapshot_only needs do_initial_snapshot to be true");
 	if (m->soft_delete_col_name[0] != '\0' &&
 	    strcmp(m->soft_delete_col_name, m->synced_at_col_name) == 0)
 		return err_set(err, ERR_INVALID,
@@ -175,7 +176,7 @@ check_mirror(const struct check *ck, struct err *err)
 
 	peerd_worker__setup_done__init(tables);
 	ok = check_shape(ck, err) && check_source(ck, tables, err) &&
-	     check_destination(ck, tables, err);
+	    check_destination(ck, tables, err);
 	protobuf_c_message_free_unpacked(&tables->base, NULL);
 	return ok;
 }

@@ -45,8 +45,8 @@ bool check_shape(const struct check *ck, struct err *err);
 bool check_source(const struct check *ck, PeerdWorker__SetupDone *tables, struct err *err);
 
 /* tables: as check_source() gave them. */
-bool check_destination(
-    const struct check *ck, const PeerdWorker__SetupDone *tables, struct err *err);
+bool check_destination(const struct check *ck, const PeerdWorker__SetupDone *tables,
+    struct err *err);
 
 /* All of it; the definitions are thrown away. */
 bool check_mirror(const struct check *ck, struct err *err);

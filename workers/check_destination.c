@@ -119,8 +119,8 @@ query_tables(const struct check *ck, const PeerdWorker__SetupDone *tables, struc
 		check_array_add(&schemas, tables->tables[i]->destination_schema);
 		check_array_add(&names, tables->tables[i]->destination_name);
 	}
-	res = pgconn_query(
-	    ck->dst, err, tables_query, 2, check_array_end(&schemas), check_array_end(&names));
+	res = pgconn_query(ck->dst, err, tables_query, 2, check_array_end(&schemas),
+	    check_array_end(&names));
 	buf_done(&schemas);
 	buf_done(&names);
 	return res;
@@ -138,8 +138,8 @@ check_creatable(const struct pginfo_server *s, const PGresult *res, int row,
 	err_set(err, ERR_CONFIG,
 	    "role \"%s\" may not create tables in schema %s of the destination", s->role,
 	    pgcell(res, row, 6));
-	return err_hint(
-	    err, "GRANT USAGE, CREATE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6), s->role);
+	return err_hint(err, "GRANT USAGE, CREATE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6),
+	    s->role);
 }
 
 static bool
@@ -154,14 +154,14 @@ check_usable(const struct pginfo_server *s, const PGresult *res, int row, struct
 	if (!pgcell_bool(res, row, 1)) {
 		err_set(err, ERR_CONFIG, "role \"%s\" may not use schema %s of the destination",
 		    s->role, pgcell(res, row, 6));
-		return err_hint(
-		    err, "GRANT USAGE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6), s->role);
+		return err_hint(err, "GRANT USAGE ON SCHEMA %s TO \"%s\"", pgcell(res, row, 6),
+		    s->role);
 	}
 	if (pgcell(res, row, 7)[0] != '\0') {
 		err_set(err, ERR_CONFIG, "role \"%s\" lacks %s on %s of the destination", s->role,
 		    pgcell(res, row, 7), name);
-		return err_hint(
-		    err, "GRANT %s ON %s TO \"%s\"", pgcell(res, row, 7), name, s->role);
+		return err_hint(err, "GRANT %s ON %s TO \"%s\"", pgcell(res, row, 7), name,
+		    s->role);
 	}
 	if (!pgcell_bool(res, row, 8))
 		return true;
@@ -202,7 +202,7 @@ check_table(const struct check *ck, const struct pginfo_server *s, const PGresul
 	if (PQgetisnull(res, row, 3))
 		return check_creatable(s, res, row, t, err);
 	return check_usable(s, res, row, err) &&
-	       check_existing_table(ck, t, pgcell(res, row, 3), pgcell(res, row, 5), err);
+	    check_existing_table(ck, t, pgcell(res, row, 3), pgcell(res, row, 5), err);
 }
 
 bool

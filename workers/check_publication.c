@@ -12,8 +12,8 @@ add_table_names(struct buf *b, const PeerdWorker__SetupDone *tables)
 {
 	for (size_t i = 0; i < tables->n_tables; i++) {
 		buf_str_add(b, i > 0 ? ", " : "");
-		pgconn_qualified(
-		    b, tables->tables[i]->source_schema, tables->tables[i]->source_name);
+		pgconn_qualified(b, tables->tables[i]->source_schema,
+		    tables->tables[i]->source_name);
 	}
 }
 
@@ -37,8 +37,8 @@ hint_create(const struct pginfo_server *s, const char *publication,
 }
 
 static bool
-check_partitioned(
-    const struct pginfo_server *s, const PeerdWorker__SetupDone *tables, struct err *err)
+check_partitioned(const struct pginfo_server *s, const PeerdWorker__SetupDone *tables,
+    struct err *err)
 {
 	const PeerdWorker__MirrorTable *t;
 	size_t i;
@@ -125,8 +125,8 @@ check_own(const struct check *ck, const struct pginfo_server *s, const char *pub
 		err_set(err, ERR_CONFIG,
 		    "role \"%s\" may not create a publication in database \"%s\"", s->role,
 		    s->database);
-		return err_hint(
-		    err, "GRANT CREATE ON DATABASE \"%s\" TO \"%s\"", s->database, s->role);
+		return err_hint(err, "GRANT CREATE ON DATABASE \"%s\" TO \"%s\"", s->database,
+		    s->role);
 	}
 	return check_owner(ck, s, publication, tables, err) && check_leftover(ck, publication, err);
 }
@@ -197,8 +197,8 @@ query_members(const struct check *ck, const struct pginfo_server *s, const char 
 	snprintf(query, sizeof(query), members_query,
 	    can_filter ? "p.rowfilter, a.attname" : "NULL, NULL",
 	    can_filter ? left_out_columns : "");
-	res = pgconn_query(
-	    ck->src, err, query, 2, publication, check_array_relids(&relids, tables));
+	res = pgconn_query(ck->src, err, query, 2, publication,
+	    check_array_relids(&relids, tables));
 	buf_done(&relids);
 	return res;
 }
@@ -242,8 +242,8 @@ refuse_absent(const PGresult *res, const char *publication, const PeerdWorker__S
 		    " and ADD TABLE what is not in it",
 		    publication);
 	else
-		err_hint(
-		    err, "ALTER PUBLICATION \"%s\" ADD TABLE %s", publication, buf_str(&names));
+		err_hint(err, "ALTER PUBLICATION \"%s\" ADD TABLE %s", publication,
+		    buf_str(&names));
 	buf_done(&names);
 	err_reason(err, "TABLES_NOT_IN_PUBLICATION");
 	err_subject(err, publication);
@@ -261,8 +261,8 @@ check_left_out(const PGresult *res, int row, const char *publication,
 	const char *name = row_name(res, row, tables, text);
 
 	if (!PQgetisnull(res, row, 2)) {
-		err_set(
-		    err, ERR_CONFIG, "publication \"%s\" leaves out rows of %s", publication, name);
+		err_set(err, ERR_CONFIG, "publication \"%s\" leaves out rows of %s", publication,
+		    name);
 		return err_hint(err, "publish the table without WHERE");
 	}
 	if (PQgetisnull(res, row, 3) ||
@@ -305,7 +305,7 @@ check_publication(const struct check *ck, const struct pginfo_server *s,
 		ok = check_own(ck, s, publication, tables, err);
 	else if (ok)
 		ok = check_operations(ck, s, publication, tables, &via_root, err) &&
-		     check_members(ck, s, publication, tables, via_root, err);
+		    check_members(ck, s, publication, tables, via_root, err);
 	arena_free(&a);
 	return ok;
 }
@@ -320,19 +320,19 @@ check_slot_name(const char *slot, struct err *err)
 	if (n <= IDENT_MAX && slot[strspn(slot, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0')
 		return true;
 	err_set(err, ERR_INVALID, "replication slot name \"%s\" is not valid", slot);
-	return err_hint(
-	    err, "use at most %d lower case letters, digits and underscores", IDENT_MAX);
+	return err_hint(err, "use at most %d lower case letters, digits and underscores",
+	    IDENT_MAX);
 }
 
 static bool
-check_slot_exists(
-    const struct check *ck, const char *slot, const struct pgslot_state *st, struct err *err)
+check_slot_exists(const struct check *ck, const char *slot, const struct pgslot_state *st,
+    struct err *err)
 {
 	if (ck->again && pgslot_name_is_ours(ck->mirror))
 		return true;
 	if (pgslot_name_is_ours(ck->mirror)) {
-		err_set(
-		    err, ERR_CONFIG, "replication slot \"%s\" already exists on the source", slot);
+		err_set(err, ERR_CONFIG, "replication slot \"%s\" already exists on the source",
+		    slot);
 		return err_hint(err,
 		    "if nothing else uses it: SELECT pg_drop_replication_slot('%s');"
 		    " otherwise give another replication_slot_name",
@@ -369,7 +369,7 @@ check_slot(const struct check *ck, const struct pginfo_server *s, struct err *er
 	bool ok;
 
 	ok = check_slot_name(slot, err) && pgslot_read(ck->src, slot, &st, err) &&
-	     (st.exists ? check_slot_exists(ck, slot, &st, err) : check_slot_free(s, err));
+	    (st.exists ? check_slot_exists(ck, slot, &st, err) : check_slot_free(s, err));
 	arena_free(&a);
 	return ok;
 }

@@ -65,8 +65,9 @@ check_standby(const struct pginfo_server *s, struct err *err)
 	if (s->hot_standby_feedback)
 		return true;
 	err_set(err, ERR_CONFIG, "the source is a standby without hot_standby_feedback");
-	return err_hint(err, "ALTER SYSTEM SET hot_standby_feedback = on, then"
-			     " SELECT pg_reload_conf() on the source");
+	return err_hint(err,
+	    "ALTER SYSTEM SET hot_standby_feedback = on, then"
+	    " SELECT pg_reload_conf() on the source");
 }
 
 /* A role may have the right and pg_hba.conf or a pooler still be in the way. */
@@ -76,23 +77,24 @@ check_replication_connection(const struct check *ck, struct err *err)
 	struct pgconn *repl = NULL;
 	PGresult *res = NULL;
 
-	if (pgconn_open(
-		ck->source, "peerd check", PGCONN_REPLICATION, CONNECT_TIMEOUT, NULL, &repl, err))
+	if (pgconn_open(ck->source, "peerd check", PGCONN_REPLICATION, CONNECT_TIMEOUT, NULL, &repl,
+		err))
 		res = pgconn_exec(repl, err, "IDENTIFY_SYSTEM");
 	PQclear(res);
 	pgconn_close(&repl);
 	if (res != NULL)
 		return true;
 	err_context(err, "replication connection to the source");
-	return err_hint(err, "the source must let the role in with replication=database;"
-			     " a connection pooler in between cannot pass it on");
+	return err_hint(err,
+	    "the source must let the role in with replication=database;"
+	    " a connection pooler in between cannot pass it on");
 }
 
 static bool
 check_changes(const struct check *ck, const struct pginfo_server *s, struct err *err)
 {
 	return check_wal_level(s, err) && check_role(s, err) && check_senders(s, err) &&
-	       check_standby(s, err) && check_replication_connection(ck, err);
+	    check_standby(s, err) && check_replication_connection(ck, err);
 }
 
 /* ---- the tables */
@@ -119,8 +121,8 @@ query_missing(const struct check *ck, struct err *err)
 		check_array_add(&schemas, t.schema);
 		check_array_add(&names, t.name);
 	}
-	res = pgconn_query(
-	    ck->src, err, missing_query, 2, check_array_end(&schemas), check_array_end(&names));
+	res = pgconn_query(ck->src, err, missing_query, 2, check_array_end(&schemas),
+	    check_array_end(&names));
 out:
 	buf_done(&schemas);
 	buf_done(&names);

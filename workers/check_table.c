@@ -85,7 +85,7 @@ is_written(const struct existing *x, const char *column)
 		if (strcmp(x->t->columns[i]->destination_name, column) == 0)
 			return x->t->columns[i]->generated[0] == '\0';
 	return strcmp(column, m->soft_delete_col_name) == 0 ||
-	       strcmp(column, m->synced_at_col_name) == 0;
+	    strcmp(column, m->synced_at_col_name) == 0;
 }
 
 /* A column that only the destination has gets its default with every row. */
@@ -105,8 +105,8 @@ check_extra(const struct existing *x, int row, struct err *err)
 
 /* peerd adds its own columns, which only the table's owner may. */
 static bool
-check_own_column(
-    const struct existing *x, const char *name, const char *definition, struct err *err)
+check_own_column(const struct existing *x, const char *name, const char *definition,
+    struct err *err)
 {
 	if (name[0] == '\0' || find_column(x, name) >= 0 || PQntuples(x->columns) == 0 ||
 	    pgcell_bool(x->columns, 0, 6))
@@ -134,9 +134,9 @@ check_columns(const struct existing *x, struct err *err)
 	for (row = 0; row < PQntuples(x->columns); row++)
 		if (!check_extra(x, row, err))
 			return false;
-	return check_own_column(
-		   x, m->soft_delete_col_name, "boolean NOT NULL DEFAULT false", err) &&
-	       check_own_column(x, m->synced_at_col_name, "timestamp DEFAULT now()", err);
+	return check_own_column(x, m->soft_delete_col_name, "boolean NOT NULL DEFAULT false",
+		   err) &&
+	    check_own_column(x, m->synced_at_col_name, "timestamp DEFAULT now()", err);
 }
 
 static bool

@@ -124,5 +124,5 @@ check_type_fits(const struct check_type *from, const struct check_type *to)
 	/* a user's type: the same name, and the same modifier or none */
 	n = strlen(to->name);
 	return strncmp(from->name, to->name, n) == 0 &&
-	       (from->name[n] == '\0' || from->name[n] == '(');
+	    (from->name[n] == '\0' || from->name[n] == '(');
 }

@@ -17,10 +17,10 @@ open_peer(const PeerdWorker__Config *config, const PeerdbPeers__Peer *peer,
     const struct pgconn_interrupt *intr, struct pgconn **c_r, struct err *err)
 {
 	if (peer->config_case != PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG)
-		return err_set(
-		    err, ERR_UNIMPLEMENTED, "peer \"%s\" is not a Postgres peer", peer->name);
-	return pgconn_open(
-	    peer->postgres_config, config->name, PGCONN_PLAIN, CONNECT_TIMEOUT, intr, c_r, err);
+		return err_set(err, ERR_UNIMPLEMENTED, "peer \"%s\" is not a Postgres peer",
+		    peer->name);
+	return pgconn_open(peer->postgres_config, config->name, PGCONN_PLAIN, CONNECT_TIMEOUT, intr,
+	    c_r, err);
 }
 
 /* The slot first: it is what holds back WAL. */
@@ -32,7 +32,7 @@ drop_from(struct pgconn *src, const PeerdbFlow__FlowConnectionConfigs *mirror, s
 	    !pgslot_drop(src, pgslot_name(a, mirror), SLOT_TIMEOUT, err))
 		return false;
 	return !pgslot_publication_is_ours(mirror) ||
-	       pgslot_publication_drop(src, pgslot_publication(a, mirror), err);
+	    pgslot_publication_drop(src, pgslot_publication(a, mirror), err);
 }
 
 static bool
@@ -43,22 +43,22 @@ drop_source(const PeerdWorker__Config *config, const struct pgconn_interrupt *in
 	bool ok;
 
 	ok = open_peer(config, config->source, intr, &src, err) &&
-	     drop_from(src, config->mirror, a, err);
+	    drop_from(src, config->mirror, a, err);
 	pgconn_close(&src);
 	arena_free(&a);
 	return ok || err_context(err, "dropping mirror \"%s\" on its source", config->name);
 }
 
 static bool
-drop_destination(
-    const PeerdWorker__Config *config, const struct pgconn_interrupt *intr, struct err *err)
+drop_destination(const PeerdWorker__Config *config, const struct pgconn_interrupt *intr,
+    struct err *err)
 {
 	struct pgconn *dst = NULL;
 	bool ok;
 
 	ok = open_peer(config, config->destination, intr, &dst, err) &&
-	     pg_ddl_meta_forget(
-		 dst, pg_ddl_meta_schema(config->destination->postgres_config), config->name, err);
+	    pg_ddl_meta_forget(dst, pg_ddl_meta_schema(config->destination->postgres_config),
+		config->name, err);
 	pgconn_close(&dst);
 	return ok || err_context(err, "dropping mirror \"%s\" on its destination", config->name);
 }
@@ -67,5 +67,5 @@ bool
 drop_run(const PeerdWorker__Config *config, const struct pgconn_interrupt *intr, struct err *err)
 {
 	return (config->skip_source_drop || drop_source(config, intr, err)) &&
-	       (config->skip_destination_drop || drop_destination(config, intr, err));
+	    (config->skip_destination_drop || drop_destination(config, intr, err));
 }

@@ -19,7 +19,7 @@
 struct err;
 struct pgconn_interrupt;
 
-bool drop_run(
-    const PeerdWorker__Config *config, const struct pgconn_interrupt *intr, struct err *err);
+bool drop_run(const PeerdWorker__Config *config, const struct pgconn_interrupt *intr,
+    struct err *err);
 
 #endif

@@ -36,8 +36,8 @@ static const struct {
 /* ---- what the methods share */
 
 bool
-probe_config(
-    const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig **cfg_r, struct err *err)
+probe_config(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig **cfg_r,
+    struct err *err)
 {
 	if (peer == NULL || peer->config_case == PEERDB_PEERS__PEER__CONFIG__NOT_SET)
 		return err_set(err, ERR_INVALID, "the peer has no configuration");
@@ -58,7 +58,7 @@ probe_open(struct probe *p, const PeerdbPeers__Peer *peer, struct pgconn **c_r, 
 	if (!probe_config(peer, &cfg, err))
 		return false;
 	return pgconn_open(cfg, "peerd probe", PGCONN_PLAIN, CONNECT_TIMEOUT, &p->intr, c_r, err) ||
-	       err_context(err, "peer \"%s\"", peer->name);
+	    err_context(err, "peer \"%s\"", peer->name);
 }
 
 void

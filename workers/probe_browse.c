@@ -37,8 +37,8 @@ probe_schemas(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out
 }
 
 bool
-probe_publications(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
+probe_publications(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err)
 {
 	PeerdbRoute__PeerPublicationsResponse *r = (PeerdbRoute__PeerPublicationsResponse *)out;
 	PGresult *res = ask(p, err, "SELECT pubname FROM pg_publication ORDER BY 1", 0, NULL, NULL);
@@ -53,8 +53,8 @@ probe_publications(
 }
 
 bool
-probe_all_tables(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
+probe_all_tables(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err)
 {
 	PeerdbRoute__AllTablesResponse *r = (PeerdbRoute__AllTablesResponse *)out;
 	char text[IDENT_TEXT_MAX];
@@ -138,8 +138,8 @@ probe_columns(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out
 		c->has_is_key = c->has_is_replica_identity = true;
 		c->is_key = pgcell_bool(res, i, 2);
 		c->is_replica_identity = pgcell_bool(res, i, 3);
-		c->qkind = xstrdup(kind_of_postgres(
-		    pgcell(res, i, 4), pgcell(res, i, 5)[0], pgcell_bool(res, i, 6)));
+		c->qkind = xstrdup(kind_of_postgres(pgcell(res, i, 4), pgcell(res, i, 5)[0],
+		    pgcell_bool(res, i, 6)));
 	}
 	PQclear(res);
 	if (r->n_columns == 0)

@@ -20,28 +20,28 @@ struct probe {
  * in is the call's unpacked request, out its empty response: everything put
  * into out is malloc'd and freed with it.
  */
-typedef bool probe_fn(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err);
+typedef bool probe_fn(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err);
 
 /* The peer's configuration; ERR_UNIMPLEMENTED for what is not Postgres, ERR_INVALID for none. */
-bool probe_config(
-    const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig **cfg_r, struct err *err);
+bool probe_config(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig **cfg_r,
+    struct err *err);
 
 /* Connect to a peer; its name is in the error. */
-bool probe_open(
-    struct probe *p, const PeerdbPeers__Peer *peer, struct pgconn **c_r, struct err *err);
+bool probe_open(struct probe *p, const PeerdbPeers__Peer *peer, struct pgconn **c_r,
+    struct err *err);
 
 /* Append a copy to a repeated string field. */
 void probe_add_string(char ***v, size_t *n, const char *s);
 
 /* Append an initialised message of `size` bytes to a repeated message field. */
-#define PROBE_ADD(out, field, type_init, item)                                     \
-	do {                                                                       \
-		(item) = xmalloc(sizeof(*(item)));                                 \
-		type_init(item);                                                   \
-		(out)->field = xrealloc(                                           \
-		    (out)->field, ((out)->n_##field + 1) * sizeof(*(out)->field)); \
-		(out)->field[(out)->n_##field++] = (item);                         \
+#define PROBE_ADD(out, field, type_init, item)                       \
+	do {                                                         \
+		(item) = xmalloc(sizeof(*(item)));                   \
+		type_init(item);                                     \
+		(out)->field = xrealloc((out)->field,                \
+		    ((out)->n_##field + 1) * sizeof(*(out)->field)); \
+		(out)->field[(out)->n_##field++] = (item);           \
 	} while (0)
 
 /* probe_peer.c */

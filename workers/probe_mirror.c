@@ -24,8 +24,8 @@ check_between(struct probe *p, struct check *ck, struct err *err)
 }
 
 bool
-probe_check_mirror(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
+probe_check_mirror(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err)
 {
 	const PeerdbRoute__CreateCDCFlowRequest *req = (const PeerdbRoute__CreateCDCFlowRequest *)
 	    in;
@@ -35,8 +35,7 @@ probe_check_mirror(
 	if (ck.mirror == NULL)
 		return err_set(err, ERR_INVALID, "connection_configs is missing");
 	return check_shape(&ck, err) && probe_config(p->req->peer, &ck.source, err) &&
-	       probe_config(p->req->destination, &ck.destination, err) &&
-	       check_between(p, &ck, err);
+	    probe_config(p->req->destination, &ck.destination, err) && check_between(p, &ck, err);
 }
 
 /* ---- GetMirrorRowCounts */
@@ -62,8 +61,8 @@ static const char size_query[] =
     " WHERE n.nspname = $1 AND r.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY r.oid";
 
 static bool
-count_exactly(
-    struct side *s, const struct table_ident *t, bool flagged, int64_t *count_r, struct err *err)
+count_exactly(struct side *s, const struct table_ident *t, bool flagged, int64_t *count_r,
+    struct err *err)
 {
 	int64_t left = (s->deadline - clock_mono_us()) / USEC_PER_MSEC;
 	struct buf sql;
@@ -79,8 +78,8 @@ count_exactly(
 		pgconn_ident(&sql, s->deleted);
 		buf_str_add(&sql, " IS NOT TRUE");
 	}
-	if (pgconn_run(
-		s->c, err, "SET statement_timeout = %d", (int)(left < COUNT_MS ? left : COUNT_MS)))
+	if (pgconn_run(s->c, err, "SET statement_timeout = %d",
+		(int)(left < COUNT_MS ? left : COUNT_MS)))
 		res = pgconn_exec(s->c, err, buf_str(&sql));
 	buf_done(&sql);
 	if (res == NULL)
@@ -141,8 +140,8 @@ add_counts(PeerdbRoute__GetMirrorRowCountsResponse *r, struct side *src, struct 
 }
 
 bool
-probe_row_counts(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
+probe_row_counts(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err)
 {
 	const PeerdbRoute__GetMirrorRowCountsRequest *req =
 	    (const PeerdbRoute__GetMirrorRowCountsRequest *)in;

@@ -12,8 +12,9 @@ static const struct {
 } causes[] = {
 	{ "could not translate host name", "check the host's name and this machine's DNS" },
 	{ "could not resolve host", "check the host's name and this machine's DNS" },
-	{ "Connection refused", "check host and port; is the server running and does its"
-				" listen_addresses include this address?" },
+	{ "Connection refused",
+	    "check host and port; is the server running and does its"
+	    " listen_addresses include this address?" },
 	{ "timeout expired", "check host and port; a firewall may be in the way" },
 	{ "timed out", "check host and port; a firewall may be in the way" },
 	{ "no answer within", "check host and port; a firewall may be in the way" },
@@ -23,8 +24,9 @@ static const struct {
 	{ "password authentication failed", "check user and password" },
 	{ "no password supplied", "give the peer a password" },
 	{ "Peer authentication failed", "connect over TCP, or allow the role in pg_hba.conf" },
-	{ "no pg_hba.conf entry", "add a line for this user, database and address to the server's"
-				  " pg_hba.conf and reload it" },
+	{ "no pg_hba.conf entry",
+	    "add a line for this user, database and address to the server's"
+	    " pg_hba.conf and reload it" },
 	{ "pg_hba.conf rejects", "change the server's pg_hba.conf and reload it" },
 	{ "database \"", "create the database, or correct its name" },
 	{ "role \"", "create the role, or correct its name" },
@@ -48,8 +50,8 @@ explain(struct err *err)
 
 /* "failed to validate peer x: could not connect to db:5432: ..." */
 static bool
-connect_failed(
-    const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig *cfg, struct err *err)
+connect_failed(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig *cfg,
+    struct err *err)
 {
 	struct err cause = *err;
 	const char *host = cfg->host != NULL ? cfg->host : "";
@@ -103,8 +105,8 @@ valid_words(const PeerdbPeers__Peer *peer)
 }
 
 bool
-probe_validate_peer(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
+probe_validate_peer(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err)
 {
 	PeerdbRoute__ValidatePeerResponse *r = (PeerdbRoute__ValidatePeerResponse *)out;
 
@@ -118,8 +120,8 @@ probe_validate_peer(
 }
 
 bool
-probe_create_peer(
-    struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
+probe_create_peer(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out,
+    struct err *err)
 {
 	PeerdbRoute__CreatePeerResponse *r = (PeerdbRoute__CreatePeerResponse *)out;
 

@@ -25,8 +25,8 @@ static const PeerdbPeers__PostgresConfig *
 postgres_of(const PeerdbPeers__Peer *peer)
 {
 	return peer->config_case == PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG
-		   ? peer->postgres_config
-		   : NULL;
+	    ? peer->postgres_config
+	    : NULL;
 }
 
 /* ---- looking */
@@ -51,7 +51,7 @@ find_tables(struct run *r, struct err *err)
 	if (r->mirror->skip_validation)
 		return pginfo_load_tables(r->s->src, r->mirror, r->done, err);
 	return check_shape(&ck, err) && check_source(&ck, r->done, err) &&
-	       check_destination(&ck, r->done, err);
+	    check_destination(&ck, r->done, err);
 }
 
 /* ---- destination */
@@ -81,8 +81,8 @@ prepare_metadata(struct run *r, struct err *err)
 	if (!pg_ddl_metadata(r->s->dst, r->meta_schema, err))
 		return false;
 	return !r->mirror->do_initial_snapshot ||
-	       r->s->config->phase != PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP ||
-	       pg_ddl_meta_restart(r->s->dst, r->meta_schema, r->mirror->flow_job_name, err);
+	    r->s->config->phase != PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP ||
+	    pg_ddl_meta_restart(r->s->dst, r->meta_schema, r->mirror->flow_job_name, err);
 }
 
 static bool
@@ -121,7 +121,7 @@ ensure_slot(struct run *r, struct err *err)
 			return false;
 		lsn = st.confirmed;
 	} else if (!pg_ddl_meta_restart(r->s->dst, r->meta_schema, mirror, err) ||
-		   !pgslot_create(r->s->src, slot, &lsn, err)) {
+	    !pgslot_create(r->s->src, slot, &lsn, err)) {
 		return false;
 	}
 	r->done->has_consistent_lsn = true;
@@ -140,8 +140,8 @@ prepare_source(struct run *r, struct err *err)
 	done->slot = xstrdup(pgslot_name(r->a, r->mirror));
 	done->publication = xstrdup(pgslot_publication(r->a, r->mirror));
 	if (pgslot_publication_is_ours(r->mirror) &&
-	    !pgslot_publication_ensure(
-		r->s->src, done->publication, done->tables, done->n_tables, err))
+	    !pgslot_publication_ensure(r->s->src, done->publication, done->tables, done->n_tables,
+		err))
 		return false;
 	return r->mirror->do_initial_snapshot || ensure_slot(r, err);
 }

@@ -28,25 +28,29 @@
  * snapshot, everything starts over: the slot is made anew, the tables emptied.
  */
 
-#define CHILDREN_MAX		64
-#define DEATHS_MAX		10	/* of snapshot workers, without a partition done between */
-#define PROGRESS_US		USEC_PER_SEC
+#define CHILDREN_MAX 64
+#define DEATHS_MAX   10 /* of snapshot workers, without a partition done between */
+#define PROGRESS_US  USEC_PER_SEC
 
-enum task_state { TASK_WAITING, TASK_ASSIGNED, TASK_DONE };
+enum task_state {
+	TASK_WAITING,
+	TASK_ASSIGNED,
+	TASK_DONE
+};
 
 struct partition {
 	uint32_t table;
-	int32_t number;		/* within the table */
-	const char *relation;	/* quoted */
+	int32_t number;	      /* within the table */
+	const char *relation; /* quoted */
 	char where[96];
 	enum task_state state;
 };
 
 struct load_table {
 	struct table *t;
-	uint32_t first, count;	/* partitions */
+	uint32_t first, count; /* partitions */
 	uint32_t waiting, done;
-	int64_t rows;		/* of finished partitions */
+	int64_t rows; /* of finished partitions */
 	int64_t rows_estimated;
 	enum task_state keys;
 	bool started;
@@ -60,17 +64,17 @@ struct child {
 	bool ready;
 	struct partition *partition;
 	struct load_table *keys;
-	int64_t rows;		/* of the partition under way */
-	struct err err;		/* why it said it failed */
+	int64_t rows;	/* of the partition under way */
+	struct err err; /* why it said it failed */
 };
 
 struct snapshot {
 	struct worker *w;
 	struct snapshot_source src;
 	struct event *src_readable;
-	struct pgconn *dst;	/* holds the mirror's lock there */
+	struct pgconn *dst; /* holds the mirror's lock there */
 	const char *meta;
-	char id[40];		/* of this attempt */
+	char id[40]; /* of this attempt */
 	struct partition *parts;
 	uint32_t nparts, parts_cap;
 	struct load_table *tables;
@@ -114,7 +118,8 @@ clean_destination(struct snapshot *sn, struct err *err)
 	buf_init(&sql, 1024);
 	buf_str_add(&sql, "INSERT INTO ");
 	pgconn_qualified(&sql, sn->meta, "peerd_snapshot_partitions");
-	buf_str_add(&sql, " (mirror_name, snapshot_id, table_index, partition, rows)"
+	buf_str_add(&sql,
+	    " (mirror_name, snapshot_id, table_index, partition, rows)"
 	    " VALUES ($1, $2, -1, -1, 0)");
 	res = pgconn_query(sn->dst, err, buf_str(&sql), 2, mirror, sn->id);
 	buf_done(&sql);
@@ -323,8 +328,9 @@ give_work(struct snapshot *sn, struct child *ch)
 static bool
 store_checkpoint(struct snapshot *sn, struct err *err)
 {
-	return snapshot_only(sn) || pg_ddl_meta_checkpoint_init(sn->dst, sn->meta,
-	    sn->w->config->mirror->flow_job_name, sn->src.lsn, err);
+	return snapshot_only(sn) ||
+	    pg_ddl_meta_checkpoint_init(sn->dst, sn->meta, sn->w->config->mirror->flow_job_name,
+		sn->src.lsn, err);
 }
 
 static void
@@ -495,7 +501,7 @@ return_task(struct snapshot *sn, struct child *ch)
 static bool
 lost_the_race(const struct err *err)
 {
-	return strcmp(err->sqlstate, "55P03") == 0;	/* lock_not_available */
+	return strcmp(err->sqlstate, "55P03") == 0; /* lock_not_available */
 }
 
 /*
@@ -516,7 +522,8 @@ on_close(void *arg, const struct err *why)
 	ch->pid = 0;
 	ch->ready = false;
 	return_task(sn, ch);
-	if (err.code != ERR_NONE && (err_policy(err.code) != ERR_POLICY_RETRY || lost_the_race(&err)))
+	if (err.code != ERR_NONE &&
+	    (err_policy(err.code) != ERR_POLICY_RETRY || lost_the_race(&err)))
 		fail(sn, &err);
 	if (++sn->deaths > DEATHS_MAX) {
 		if (err.code == ERR_NONE)

@@ -1,6 +1,6 @@
 #include "workers/snapshot_plan.h"
 
-#define ROWS_PER_BLOCK_GUESS	80	/* of 100 bytes each in 8 kB */
+#define ROWS_PER_BLOCK_GUESS 80 /* of 100 bytes each in 8 kB */
 
 int64_t
 snapshot_blocks_per_partition(int64_t blocks, int64_t rows, int64_t rows_wanted, bool ranges)
@@ -39,6 +39,6 @@ snapshot_where(int64_t from_block, int64_t to_block, char *to, unsigned size)
 	if (from_block > 0)
 		n = snprintf(to, size, "ctid >= '(%lld,0)'::tid", (long long)from_block);
 	if (to_block >= 0)
-		snprintf(to + n, size - (unsigned)n, "%sctid < '(%lld,0)'::tid", n > 0 ? " AND " : "",
-		    (long long)to_block);
+		snprintf(to + n, size - (unsigned)n, "%sctid < '(%lld,0)'::tid",
+		    n > 0 ? " AND " : "", (long long)to_block);
 }

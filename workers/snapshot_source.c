@@ -6,8 +6,8 @@
 #include "lib/conn/pgtypes.h"
 #include "lib/sink/pg_ddl.h"
 
-#define SLOT_DROP_TIMEOUT	(30 * USEC_PER_SEC)
-#define SQL_MAX			(4 * MIB)
+#define SLOT_DROP_TIMEOUT (30 * USEC_PER_SEC)
+#define SQL_MAX		  (4 * MIB)
 
 /* ---- the snapshot */
 
@@ -83,8 +83,8 @@ lock_tables(struct worker *w, struct snapshot_source *s, struct err *err)
 bool
 snapshot_source_open(struct worker *w, struct snapshot_source *s, struct err *err)
 {
-	bool entered = w->config->mirror->initial_snapshot_only ? enter_transaction(w, s, err) :
-	    enter_slots_snapshot(w, s, err);
+	bool entered = w->config->mirror->initial_snapshot_only ? enter_transaction(w, s, err)
+								: enter_slots_snapshot(w, s, err);
 
 	return entered && export_snapshot(s, err) && lock_tables(w, s, err);
 }
@@ -210,7 +210,7 @@ snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct pgco
 	for (i = 0; ok && i < w->ntables; i++)
 		ok = refresh_table(s, dst, w->tables[i]->def, now->tables[i], &changed, err);
 	if (ok && changed) {
-		worker_set_tables(w, now->tables, now->n_tables);	/* now lives on */
+		worker_set_tables(w, now->tables, now->n_tables); /* now lives on */
 		ipc_send(w->ipc, IPC_TABLES, 0, now);
 	} else {
 		protobuf_c_message_free_unpacked(&now->base, NULL);

@@ -24,18 +24,18 @@
 
 struct snapshot_source {
 	struct pgconn *conn;
-	char name[64];		/* for SET TRANSACTION SNAPSHOT */
-	lsn_t lsn;		/* where the slot begins */
+	char name[64]; /* for SET TRANSACTION SNAPSHOT */
+	lsn_t lsn;     /* where the slot begins */
 };
 
-bool	snapshot_source_open(struct worker *w, struct snapshot_source *s, struct err *err);
-bool	snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct pgconn *dst,
-	    struct err *err);
-bool	snapshot_source_check(struct snapshot_source *s, struct err *err);
-void	snapshot_source_close(struct snapshot_source *s);	/* an empty one is fine */
+bool snapshot_source_open(struct worker *w, struct snapshot_source *s, struct err *err);
+bool snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct pgconn *dst,
+    struct err *err);
+bool snapshot_source_check(struct snapshot_source *s, struct err *err);
+void snapshot_source_close(struct snapshot_source *s); /* an empty one is fine */
 
 /* ACCESS SHARE on every table, held until the connection's transaction ends. */
-bool	snapshot_lock(struct pgconn *c, PeerdWorker__MirrorTable *const *tables, size_t n,
-	    struct err *err);
+bool snapshot_lock(struct pgconn *c, PeerdWorker__MirrorTable *const *tables, size_t n,
+    struct err *err);
 
 #endif

@@ -26,7 +26,7 @@
  * in it is looked at. It dies with its parent, at any moment, without loss.
  */
 
-#define CONNECT_TIMEOUT	(30 * USEC_PER_SEC)
+#define CONNECT_TIMEOUT (30 * USEC_PER_SEC)
 #define PROGRESS_US	USEC_PER_SEC
 #define LOCK_WAIT	"3s"
 
@@ -134,8 +134,8 @@ start_in(struct loader *l, const struct table *t, struct err *err)
 static bool
 put_chunk(struct loader *l, struct buf *chunk, struct err *err)
 {
-	if (chunk->n > 0 && PQputCopyData(pgconn_pq(l->dst), (const char *)chunk->p,
-		(int)chunk->n) != 1)
+	if (chunk->n > 0 &&
+	    PQputCopyData(pgconn_pq(l->dst), (const char *)chunk->p, (int)chunk->n) != 1)
 		return pgconn_error(pgconn_pq(l->dst), NULL, err);
 	l->bytes += (int64_t)chunk->n;
 	buf_reset(chunk);
@@ -219,8 +219,10 @@ take_part(struct loader *l, struct err *err)
 	buf_init(&sql, 1024);
 	buf_str_add(&sql, "SELECT 1 FROM ");
 	pgconn_qualified(&sql, l->meta, "peerd_snapshot_partitions");
-	buf_str_add(&sql, " WHERE mirror_name = $1 AND snapshot_id = $2 AND table_index = -1 FOR SHARE");
-	res = pgconn_query(l->dst, err, buf_str(&sql), 2, l->config->mirror, l->config->snapshot_id);
+	buf_str_add(&sql,
+	    " WHERE mirror_name = $1 AND snapshot_id = $2 AND table_index = -1 FOR SHARE");
+	res = pgconn_query(l->dst, err, buf_str(&sql), 2, l->config->mirror,
+	    l->config->snapshot_id);
 	buf_done(&sql);
 	if (res == NULL)
 		return false;
@@ -246,7 +248,8 @@ mark(struct loader *l, int64_t rows, bool *before_r, int64_t *rows_r, struct err
 	buf_init(&sql, 1024);
 	buf_str_add(&sql, "INSERT INTO ");
 	pgconn_qualified(&sql, l->meta, "peerd_snapshot_partitions");
-	buf_str_add(&sql, " AS p (mirror_name, snapshot_id, table_index, partition, rows)"
+	buf_str_add(&sql,
+	    " AS p (mirror_name, snapshot_id, table_index, partition, rows)"
 	    " VALUES ($1, $2, $3::int, $4::int, $5::bigint)"
 	    " ON CONFLICT (mirror_name, snapshot_id, table_index, partition)"
 	    " DO UPDATE SET rows = CASE WHEN p.rows < 0 THEN EXCLUDED.rows ELSE p.rows END"
@@ -313,8 +316,8 @@ on_assign(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 	l->rows = l->bytes = 0;
 	proctitle_set("peerd-worker: snapshot %s %s partition %d%s", l->config->mirror,
 	    t->source_label, l->task->partition, l->task->build_keys ? " keys" : "");
-	ok = l->task->build_keys ? pg_ddl_build_keys(l->dst, t->def, &err) :
-	    load_partition(l, t, &err);
+	ok = l->task->build_keys ? pg_ddl_build_keys(l->dst, t->def, &err)
+				 : load_partition(l, t, &err);
 	if (!ok)
 		fail(l, &err);
 	proctitle_set("peerd-worker: snapshot %s idle", l->config->mirror);

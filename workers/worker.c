@@ -12,7 +12,7 @@
 #include "workers/drop.h"
 #include "workers/setup.h"
 
-#define CONNECT_TIMEOUT	(30 * USEC_PER_SEC)
+#define CONNECT_TIMEOUT (30 * USEC_PER_SEC)
 #define FLUSH_MS	2000
 
 /* ---- ends */
@@ -161,8 +161,8 @@ stream(struct worker *w)
 		worker_exit_failed(w, &err);
 	for (i = 0; i < w->ntables; i++)
 		if (!w->tables[i]->stopped)
-			worker_table_state(w, w->tables[i], PEERD_WORKER__TABLE_STATE__TABLE_RUNNING,
-			    NULL);
+			worker_table_state(w, w->tables[i],
+			    PEERD_WORKER__TABLE_STATE__TABLE_RUNNING, NULL);
 	run_loop(w);
 }
 
@@ -206,7 +206,7 @@ set_up(struct worker *w)
 	pgconn_close(&s.src);
 	pgconn_close(&s.dst);
 	ipc_send(w->ipc, IPC_SETUP_DONE, 0, done);
-	worker_set_tables(w, done->tables, done->n_tables);	/* done lives on */
+	worker_set_tables(w, done->tables, done->n_tables); /* done lives on */
 }
 
 static void
@@ -279,7 +279,7 @@ on_stop(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 	if (w->cdc != NULL)
 		cdc_stop(w->cdc);
 	else if (w->snapshot != NULL || w->config == NULL)
-		worker_exit_done(w);	/* an interrupted snapshot starts over */
+		worker_exit_done(w); /* an interrupted snapshot starts over */
 }
 
 /* Nobody is left to work for; what is not durable will be sent again to a successor. */

@@ -211,8 +211,8 @@ args_check_words(const struct args *a, struct err *err)
 	const struct command *c = a->command;
 
 	if (a->n_words < c->min)
-		return err_set(
-		    err, ERR_INVALID, "something is missing after \"%s\": %s", c->name, c->args);
+		return err_set(err, ERR_INVALID, "something is missing after \"%s\": %s", c->name,
+		    c->args);
 	if (c->max >= 0 && a->n_words > c->max)
 		return err_set(err, ERR_INVALID, "unexpected \"%s\"", a->words[c->max]);
 	return true;

@@ -29,7 +29,11 @@ struct option {
 };
 
 /* What the first argument names, for the completion. */
-enum subject { SUBJECT_NONE, SUBJECT_PEER, SUBJECT_MIRROR };
+enum subject {
+	SUBJECT_NONE,
+	SUBJECT_PEER,
+	SUBJECT_MIRROR
+};
 
 struct command {
 	const char *group; /* "peers"; NULL: the command stands alone */

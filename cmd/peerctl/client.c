@@ -114,8 +114,8 @@ unreachable(const struct client *c, CURLcode code, struct err *err)
 
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_errno);
 	if (c->config.url != NULL) {
-		err_set(
-		    err, ERR_TRANSIENT, "could not talk to peerd at %s: %s", c->config.url, why);
+		err_set(err, ERR_TRANSIENT, "could not talk to peerd at %s: %s", c->config.url,
+		    why);
 		return err_hint(err, "is it running, and is this its address?");
 	}
 	err_set(err, ERR_TRANSIENT, "could not talk to peerd at %s: %s", c->config.socket,
@@ -152,8 +152,8 @@ refused(const struct client *c, long status, struct err *err)
 
 	if (!json_parse(buf_str(&c->body), c->body.n, &tree, &ignored) ||
 	    member_text(tree, "message")[0] == '\0') {
-		err_set(
-		    err, code_of_status(status), "answered with status %ld and no message", status);
+		err_set(err, code_of_status(status), "answered with status %ld and no message",
+		    status);
 		err_hint(err, "is this the address of a peerd?");
 	} else {
 		err_set(err, code_of_status(status), "%s", member_text(tree, "message"));
@@ -166,8 +166,8 @@ refused(const struct client *c, long status, struct err *err)
 }
 
 bool
-client_call(
-    struct client *c, const char *method, const char *path, const char *body, struct err *err)
+client_call(struct client *c, const char *method, const char *path, const char *body,
+    struct err *err)
 {
 	long status = 0;
 	CURLcode code;

@@ -29,8 +29,8 @@ struct client *client_new(const struct client_config *config);
 void client_free(struct client **c);
 
 /* path is below /api/v1 and begins with '/'; body NULL: none. */
-bool client_call(
-    struct client *c, const char *method, const char *path, const char *body, struct err *err);
+bool client_call(struct client *c, const char *method, const char *path, const char *body,
+    struct err *err);
 const char *client_body(const struct client *c);
 
 #endif

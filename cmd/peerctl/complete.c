@@ -41,8 +41,8 @@ print_peers(struct ctl *ctl)
 	PeerdbRoute__ListPeersResponse *all = NULL;
 	struct err ignored;
 
-	if (!ctl_get(
-		ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all, &ignored))
+	if (!ctl_get(ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all,
+		&ignored))
 		return;
 	for (size_t i = 0; i < all->n_items; i++)
 		puts(all->items[i]->name);

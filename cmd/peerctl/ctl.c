@@ -12,8 +12,8 @@
 #include "lib/wire/pbjson.h"
 
 static bool
-read_answer(
-    struct ctl *ctl, const ProtobufCMessageDescriptor *reply_desc, void *reply_r, struct err *err)
+read_answer(struct ctl *ctl, const ProtobufCMessageDescriptor *reply_desc, void *reply_r,
+    struct err *err)
 {
 	const char *body = client_body(ctl->client);
 
@@ -29,7 +29,7 @@ ctl_get(struct ctl *ctl, const char *path, const ProtobufCMessageDescriptor *rep
     void *reply_r, struct err *err)
 {
 	return client_call(ctl->client, "GET", path, NULL, err) &&
-	       read_answer(ctl, reply_desc, reply_r, err);
+	    read_answer(ctl, reply_desc, reply_r, err);
 }
 
 bool
@@ -46,7 +46,7 @@ ctl_post(struct ctl *ctl, const char *path, const ProtobufCMessage *request,
 		    "the request is larger than peerd takes (%u bytes)", HTTP_BODY_MAX);
 	else
 		ok = client_call(ctl->client, "POST", path, buf_str(&body), err) &&
-		     read_answer(ctl, reply_desc, reply_r, err);
+		    read_answer(ctl, reply_desc, reply_r, err);
 	buf_done(&body);
 	return ok;
 }
@@ -150,7 +150,7 @@ ctl_read_file(const char *path, struct buf *out, struct err *err)
 	if (failed)
 		return err_set(err, ERR_DATA, "could not read \"%s\": %s", path, strerror(errno));
 	if (buf_overflowed(out))
-		return err_set(
-		    err, ERR_TOO_LARGE, "\"%s\" is larger than %u bytes", path, HTTP_BODY_MAX);
+		return err_set(err, ERR_TOO_LARGE, "\"%s\" is larger than %u bytes", path,
+		    HTTP_BODY_MAX);
 	return true;
 }

@@ -18,7 +18,11 @@ struct client;
 struct err;
 struct table;
 
-enum exit_code { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2 };
+enum exit_code {
+	CTL_DONE = 0,
+	CTL_REFUSED = 1,
+	CTL_USAGE = 2
+};
 
 struct ctl {
 	struct client *client;

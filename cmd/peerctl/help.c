@@ -105,13 +105,15 @@ help_group(FILE *out, const char *group)
 void
 help_program(FILE *out)
 {
-	fprintf(out, "usage: peerctl [OPTION]... COMMAND ...\n\n"
-		     "Look after peers and mirrors of a peerd, over its socket or its REST API.\n\n"
-		     "Commands:\n");
+	fprintf(out,
+	    "usage: peerctl [OPTION]... COMMAND ...\n\n"
+	    "Look after peers and mirrors of a peerd, over its socket or its REST API.\n\n"
+	    "Commands:\n");
 	for (size_t i = 0; i < commands_count; i++)
 		if (commands[i].summary != NULL)
 			print_command(out, &commands[i]);
 	print_options(out, "Options", global_options);
-	fprintf(out, "\n\"peerctl COMMAND --help\" tells more. Exit codes: 0 done, "
-		     "1 refused or failed, 2 usage.\n");
+	fprintf(out,
+	    "\n\"peerctl COMMAND --help\" tells more. Exit codes: 0 done, "
+	    "1 refused or failed, 2 usage.\n");
 }

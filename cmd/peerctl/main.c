@@ -62,16 +62,16 @@ read_password(const struct args *a, struct buf *text, const char **password_r, s
 }
 
 static bool
-configure(
-    const struct args *a, struct client_config *config_r, struct buf *password, struct err *err)
+configure(const struct args *a, struct client_config *config_r, struct buf *password,
+    struct err *err)
 {
 	const char *socket = args_value(a, "socket"), *from_env = getenv("PEERD_SOCKET");
 
 	*config_r = (struct client_config){
 		.url = args_value(a, "url"),
-		.socket = socket != NULL			    ? socket
-			  : from_env != NULL && from_env[0] != '\0' ? from_env
-								    : DEFAULT_SOCKET,
+		.socket = socket != NULL		      ? socket
+		    : from_env != NULL && from_env[0] != '\0' ? from_env
+							      : DEFAULT_SOCKET,
 		.ca_file = args_value(a, "ca-file"),
 		.timeout_s = a->command->summary != NULL ? CALL_TIMEOUT_S : COMPLETE_TIMEOUT_S,
 	};

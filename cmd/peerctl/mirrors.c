@@ -41,8 +41,8 @@ run_mirrors_list(struct ctl *ctl, const struct args *a)
 	char created[RFC3339_SIZE];
 	struct table *t;
 
-	if (!ctl_get(
-		ctl, "/mirrors/list", &peerdb_route__list_mirrors_response__descriptor, &all, &err))
+	if (!ctl_get(ctl, "/mirrors/list", &peerdb_route__list_mirrors_response__descriptor, &all,
+		&err))
 		return ctl_refused(ctl, &err);
 	t = table_new("lllll", heads);
 	for (size_t i = 0; i < all->n_mirrors; i++) {
@@ -80,8 +80,8 @@ add_facts(const PeerdbRoute__MirrorOverview *m, struct buf *out)
 	buf_printf(out, "%s: %s\n", m->name, overview_state(m->status));
 	add_fact(out, "source", m->source_name);
 	add_fact(out, "destination", m->destination_name);
-	snprintf(
-	    line, sizeof(line), "%s, %s", text_bytes(m->lag_bytes, a), text_duration(m->lag_ms, b));
+	snprintf(line, sizeof(line), "%s, %s", text_bytes(m->lag_bytes, a),
+	    text_duration(m->lag_ms, b));
 	add_fact(out, "lag", line);
 	snprintf(line, sizeof(line), "%s loaded, %s streamed, %s a second",
 	    text_count(overview_rows_loaded(m), a), text_count(m->rows_synced, b),
@@ -111,8 +111,8 @@ add_tables(const PeerdbRoute__MirrorOverview *m, struct buf *out)
 		table_cell(t, "%s", table->destination_table);
 		table_cell(t, "%s", table->state);
 		table_cell(t, "%s", text_count(table->rows_loaded, n));
-		table_cell(
-		    t, "%d/%d", (int)table->partitions_completed, (int)table->partitions_total);
+		table_cell(t, "%d/%d", (int)table->partitions_completed,
+		    (int)table->partitions_total);
 		if (table->error[0] != '\0')
 			table_note(t, "  error: %s", table->error);
 	}
@@ -205,8 +205,8 @@ change_state(struct ctl *ctl, const struct args *a, PeerdbFlow__FlowStatus state
 	req.flow_job_name = name_of(a);
 	req.has_requested_flow_state = true;
 	req.requested_flow_state = state;
-	req.has_skip_destination_drop = req.skip_destination_drop = args_has(
-	    a, "skip-destination-drop");
+	req.has_skip_destination_drop = req.skip_destination_drop = args_has(a,
+	    "skip-destination-drop");
 	req.has_drop_mirror_stats = req.drop_mirror_stats = args_has(a, "drop-mirror-stats");
 	if (!ctl_post(ctl, "/mirrors/state_change", &req.base, NULL, NULL, &err))
 		return ctl_refused(ctl, &err);
@@ -220,22 +220,22 @@ change_state(struct ctl *ctl, const struct args *a, PeerdbFlow__FlowStatus state
 int
 run_mirrors_pause(struct ctl *ctl, const struct args *a)
 {
-	return change_state(
-	    ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSED, &wait_paused, "will pause");
+	return change_state(ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSED, &wait_paused,
+	    "will pause");
 }
 
 int
 run_mirrors_resume(struct ctl *ctl, const struct args *a)
 {
-	return change_state(
-	    ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING, &wait_resumed, "will resume");
+	return change_state(ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING, &wait_resumed,
+	    "will resume");
 }
 
 int
 run_mirrors_drop(struct ctl *ctl, const struct args *a)
 {
-	return change_state(
-	    ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING, &wait_dropped, "will be dropped");
+	return change_state(ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING, &wait_dropped,
+	    "will be dropped");
 }
 
 /* ---- logs ------------------------------------------------------------------- */

@@ -39,10 +39,10 @@ add_table(PeerdbFlow__FlowConnectionConfigs *c, const char *text, struct err *er
 	bool ok;
 
 	ok = from[0] != '\0' && to[0] != '\0'
-		 ? true
-		 : err_set(err, ERR_INVALID, "expected SOURCE:DESTINATION, not \"%s\"", text);
+	    ? true
+	    : err_set(err, ERR_INVALID, "expected SOURCE:DESTINATION, not \"%s\"", text);
 	ok = ok && pbjson_set_field(t, "source_table_identifier", from, err) &&
-	     pbjson_set_field(t, "destination_table_identifier", to, err);
+	    pbjson_set_field(t, "destination_table_identifier", to, err);
 	pbfield_append(&c->base, pbfield_find(c->base.descriptor, "table_mappings"),
 	    (union pbvalue){ .msg = t });
 	free(from);

@@ -129,8 +129,8 @@ add_troubles(struct table *t, const PeerdbRoute__MirrorOverview *m)
 		table_note(t, "  hint: %s", m->error_hint);
 	for (size_t i = 0; i < m->n_tables; i++)
 		if (m->tables[i]->error[0] != '\0')
-			table_note(
-			    t, "  %s: error: %s", m->tables[i]->source_table, m->tables[i]->error);
+			table_note(t, "  %s: error: %s", m->tables[i]->source_table,
+			    m->tables[i]->error);
 }
 
 static void

@@ -19,8 +19,8 @@ bool overview_fetch(struct ctl *ctl, PeerdbRoute__MirrorOverviewResponse **all_r
 void overview_free(PeerdbRoute__MirrorOverviewResponse **all);
 
 /* NULL when there is no such mirror. */
-const PeerdbRoute__MirrorOverview *overview_find(
-    const PeerdbRoute__MirrorOverviewResponse *all, const char *name);
+const PeerdbRoute__MirrorOverview *overview_find(const PeerdbRoute__MirrorOverviewResponse *all,
+    const char *name);
 
 void overview_print(const PeerdbRoute__MirrorOverviewResponse *all, struct buf *out);
 

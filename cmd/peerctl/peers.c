@@ -36,13 +36,13 @@ set_type(ProtobufCMessage *req, const char *type, char *prefix_r, size_t size, s
 	for (n = 0; name[n] != '\0'; n++)
 		name[n] = (char)toupper((unsigned char)name[n]);
 	return pbjson_set_field(req, "peer.type", name, &ignored)
-		   ? true
-		   : err_set(err, ERR_INVALID, "unknown peer type \"%s\"", type);
+	    ? true
+	    : err_set(err, ERR_INVALID, "unknown peer type \"%s\"", type);
 }
 
 static bool
-set_field(
-    ProtobufCMessage *req, const char *prefix, const char *pair, const char *value, struct err *err)
+set_field(ProtobufCMessage *req, const char *prefix, const char *pair, const char *value,
+    struct err *err)
 {
 	const char *equals = strchr(pair, '=');
 	char name[256];
@@ -198,8 +198,8 @@ run_peers_list(struct ctl *ctl, const struct args *a)
 	struct err err = ERR_INIT;
 	struct table *t;
 
-	if (!ctl_get(
-		ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all, &err))
+	if (!ctl_get(ctl, "/peers/list", &peerdb_route__list_peers_response__descriptor, &all,
+		&err))
 		return ctl_refused(ctl, &err);
 	t = table_new("ll", heads);
 	for (size_t i = 0; i < all->n_items; i++) {

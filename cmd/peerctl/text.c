@@ -76,9 +76,10 @@ void
 text_add_clean(struct buf *out, const char *s)
 {
 	for (; *s != '\0'; s++)
-		buf_char(out, *s == '\n' || *s == '\t'		       ? ' '
-			      : (unsigned char)*s < 0x20 || *s == 0x7f ? '?'
-								       : *s);
+		buf_char(out,
+		    *s == '\n' || *s == '\t'			 ? ' '
+			: (unsigned char)*s < 0x20 || *s == 0x7f ? '?'
+								 : *s);
 }
 
 size_t

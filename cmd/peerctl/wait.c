@@ -19,9 +19,9 @@
 const struct wait_goal wait_created = { .done = STATE(RUNNING) | STATE(COMPLETED),
 	.failed = ENDED };
 const struct wait_goal wait_paused = { .done = STATE(PAUSED), .failed = ENDED | STATE(COMPLETED) };
-const struct wait_goal wait_resumed = {
-	.done = STATE(RUNNING) | STATE(COMPLETED), .failed = ENDED, .grace_ms = 3000
-};
+const struct wait_goal wait_resumed = { .done = STATE(RUNNING) | STATE(COMPLETED),
+	.failed = ENDED,
+	.grace_ms = 3000 };
 const struct wait_goal wait_dropped = { .done = STATE(TERMINATED), .gone = true };
 
 struct waiting {

@@ -35,8 +35,9 @@ static const struct {
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: peerd-worker mirror NAME | snapshot NAME | probe\n"
-			"Started by peerd, with a channel on file descriptor 3.\n");
+	fprintf(stderr,
+	    "usage: peerd-worker mirror NAME | snapshot NAME | probe\n"
+	    "Started by peerd, with a channel on file descriptor 3.\n");
 	return EX_USAGE;
 }
 

@@ -135,8 +135,8 @@ read_file(struct options *o, const char *path, struct err *err)
 	bool ok = true;
 
 	if (f == NULL)
-		return err_set(
-		    err, ERR_INVALID, "could not read \"%s\": %s", path, strerror(errno));
+		return err_set(err, ERR_INVALID, "could not read \"%s\": %s", path,
+		    strerror(errno));
 	while (ok && fgets(line, sizeof(line), f) != NULL) {
 		n++;
 		if (strchr(line, '\n') == NULL && !feof(f))
@@ -308,7 +308,7 @@ options_read(int argc, char **argv, struct options *o_r, struct err *err)
 		return false;
 	fill_defaults(o_r);
 	return o_r->password_file == NULL || o_r->help || o_r->version ||
-	       read_password_file(o_r, err);
+	    read_password_file(o_r, err);
 }
 
 void

@@ -11,8 +11,8 @@ struct block {
 struct arena {
 	size_t block;
 	size_t used;
-	struct block *cur;	/* blocks in use, newest first */
-	struct block *spare;	/* emptied by reset, all of the usual size */
+	struct block *cur;   /* blocks in use, newest first */
+	struct block *spare; /* emptied by reset, all of the usual size */
 };
 
 struct arena *

@@ -18,27 +18,27 @@
 
 struct buf {
 	uint8_t *p;
-	size_t n;		/* bytes in use */
+	size_t n; /* bytes in use */
 	size_t cap;
 	size_t max;
 	bool overflowed;
 };
 
-void	buf_init(struct buf *b, size_t max);
-void	buf_done(struct buf *b);		/* frees; may be called on a zeroed struct */
-void	buf_reset(struct buf *b);		/* empty, keeps the memory */
+void buf_init(struct buf *b, size_t max);
+void buf_done(struct buf *b);  /* frees; may be called on a zeroed struct */
+void buf_reset(struct buf *b); /* empty, keeps the memory */
 
 /* Room for n more bytes, or NULL (and overflowed); the caller adds to b->n what it used. */
-uint8_t	*buf_room(struct buf *b, size_t n);
-void	buf_add(struct buf *b, const void *p, size_t n);
-void	buf_str_add(struct buf *b, const char *s);
-void	buf_char(struct buf *b, char c);
-void	buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void	buf_vprintf(struct buf *b, const char *fmt, va_list ap);
-void	buf_u16(struct buf *b, uint16_t v);	/* big-endian */
-void	buf_u32(struct buf *b, uint32_t v);
-void	buf_u64(struct buf *b, uint64_t v);
-void	buf_consume(struct buf *b, size_t n);	/* drop n bytes from the front */
+uint8_t *buf_room(struct buf *b, size_t n);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_str_add(struct buf *b, const char *s);
+void buf_char(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_u16(struct buf *b, uint16_t v); /* big-endian */
+void buf_u32(struct buf *b, uint32_t v);
+void buf_u64(struct buf *b, uint64_t v);
+void buf_consume(struct buf *b, size_t n); /* drop n bytes from the front */
 
 static inline const char *
 buf_str(const struct buf *b)
@@ -59,6 +59,6 @@ buf_overflowed(const struct buf *b)
 }
 
 /* The text so far as a malloc'd string of the caller's; the buffer is emptied. */
-char	*buf_take(struct buf *b);
+char *buf_take(struct buf *b);
 
 #endif

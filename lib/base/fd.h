@@ -8,10 +8,10 @@
 
 struct err;
 
-void	fd_close(int *fd);		/* -1 is fine; *fd is -1 afterwards */
-bool	fd_set_nonblock(int fd, struct err *err);
+void fd_close(int *fd); /* -1 is fine; *fd is -1 afterwards */
+bool fd_set_nonblock(int fd, struct err *err);
 
 /* Two connected, close-on-exec, non-blocking stream sockets. */
-bool	fd_socketpair(int fds_r[2], struct err *err);
+bool fd_socketpair(int fds_r[2], struct err *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 
-#define LOG_LINE_MAX	8192
+#define LOG_LINE_MAX 8192
 
 static const char *log_program = "peerd";
 static log_tap_fn *log_tap;
@@ -57,10 +57,10 @@ log_write(enum log_level level, const char *subject, const char *fmt, va_list ap
 		log_tap(level, subject, words, log_tap_arg);
 }
 
-#define LOG_BODY(level)                                                     \
-	va_list ap;                                                         \
-	va_start(ap, fmt);                                                  \
-	log_write(level, s != NULL ? s->text : "", fmt, ap);                \
+#define LOG_BODY(level)                                      \
+	va_list ap;                                          \
+	va_start(ap, fmt);                                   \
+	log_write(level, s != NULL ? s->text : "", fmt, ap); \
 	va_end(ap)
 
 void

@@ -14,7 +14,11 @@
 
 #include <stdarg.h>
 
-enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum log_level {
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_ERROR
+};
 
 /* Whom a line is about; an empty string for the program itself. */
 struct log_subject {
@@ -24,20 +28,20 @@ struct log_subject {
 /* Called with every line logged (level, subject text, words); used to pass them on. */
 typedef void log_tap_fn(enum log_level level, const char *subject, const char *words, void *arg);
 
-void	log_set_program(const char *name);
-void	log_set_tap(log_tap_fn *tap, void *arg);
+void log_set_program(const char *name);
+void log_set_tap(log_tap_fn *tap, void *arg);
 
-void	log_info(const struct log_subject *s, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
-void	log_warn(const struct log_subject *s, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
-void	log_error(const struct log_subject *s, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
+void log_info(const struct log_subject *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_warn(const struct log_subject *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_error(const struct log_subject *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
-const char *log_level_name(enum log_level level);	/* "info" "warn" "error" */
+const char *log_level_name(enum log_level level); /* "info" "warn" "error" */
 
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
-void	bug_at(const char *file, int line, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4), noreturn));
+void bug_at(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4), noreturn));
 
 #endif

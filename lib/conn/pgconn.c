@@ -46,10 +46,10 @@ sqlstate_code(const char *state)
 		{ "57P", ERR_TRANSIENT },
 		{ "57014", ERR_CANCELLED },
 		{ "40", ERR_TRANSIENT },
-		{ "55P03", ERR_TRANSIENT },	/* lock_not_available */
-		{ "55006", ERR_TRANSIENT },	/* object_in_use: a slot's old reader */
+		{ "55P03", ERR_TRANSIENT }, /* lock_not_available */
+		{ "55006", ERR_TRANSIENT }, /* object_in_use: a slot's old reader */
 		{ "25P03", ERR_TRANSIENT },
-		{ "25006", ERR_TRANSIENT },	/* read-only: a standby about to be promoted */
+		{ "25006", ERR_TRANSIENT }, /* read-only: a standby about to be promoted */
 		{ "58", ERR_TRANSIENT },
 		{ "XX", ERR_TRANSIENT },
 		{ "22", ERR_DATA },
@@ -72,7 +72,7 @@ one_line(char *s)
 	for (; *s != '\0'; s++) {
 		if (strchr(" \t\n", *s) == NULL)
 			*to++ = *s;
-		else if (strchr(" \t\n", s[1]) == NULL)	/* NUL counts as found */
+		else if (strchr(" \t\n", s[1]) == NULL) /* NUL counts as found */
 			*to++ = ' ';
 	}
 	*to = '\0';
@@ -127,7 +127,8 @@ wait_fd(struct pgconn *c, short events, int timeout_ms, struct err *err)
 
 	for (;;) {
 		fds[0] = (struct pollfd){ .fd = PQsocket(c->pq), .events = events };
-		fds[1] = (struct pollfd){ .fd = c->intr != NULL ? c->intr->fd : -1, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = c->intr != NULL ? c->intr->fd : -1,
+			.events = POLLIN };
 		n = poll(fds, 2, timeout_ms);
 		if (n < 0 && errno != EINTR)
 			return err_set(err, ERR_TRANSIENT, "could not wait for the server: %s",
@@ -200,10 +201,11 @@ classify_connect_error(struct err *err)
 		snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", for_good[i].sqlstate);
 	}
 	if (err->hint[0] == '\0')
-		err_hint(err, "%s", err->code == ERR_CONFIG ?
-			"check the peer's user, password, database, TLS settings and the server's"
-			" pg_hba.conf" :
-			"check the peer's host and port, and that the server is running");
+		err_hint(err, "%s",
+		    err->code == ERR_CONFIG
+			? "check the peer's user, password, database, TLS settings and the server's"
+			  " pg_hba.conf"
+			: "check the peer's host and port, and that the server is running");
 }
 
 static bool
@@ -283,7 +285,7 @@ cancel_statement(PGconn *pq)
 	char words[256];
 
 	if (cancel != NULL && !PQcancel(cancel, words, sizeof(words)))
-		PQreset(pq);	/* could not cancel: drop the connection instead */
+		PQreset(pq); /* could not cancel: drop the connection instead */
 	PQfreeCancel(cancel);
 }
 
@@ -349,7 +351,7 @@ pgconn_exec(struct pgconn *c, struct err *err, const char *sql)
 	return finish(c, PQsendQuery(c->pq, sql) == 1, err);
 }
 
-#define PARAMS_MAX	16
+#define PARAMS_MAX 16
 
 PGresult *
 pgconn_query(struct pgconn *c, struct err *err, const char *sql, int nparams, ...)
@@ -365,7 +367,8 @@ pgconn_query(struct pgconn *c, struct err *err, const char *sql, int nparams, ..
 		values[i] = va_arg(ap, const char *);
 	va_end(ap);
 	err_clear(err);
-	return finish(c, PQsendQueryParams(c->pq, sql, nparams, NULL, values, NULL, NULL, 0) == 1, err);
+	return finish(c, PQsendQueryParams(c->pq, sql, nparams, NULL, values, NULL, NULL, 0) == 1,
+	    err);
 }
 
 bool

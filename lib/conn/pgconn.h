@@ -34,7 +34,7 @@ struct pgconn;
 
 enum pgconn_mode {
 	PGCONN_PLAIN,
-	PGCONN_REPLICATION,	/* logical replication commands and SQL */
+	PGCONN_REPLICATION, /* logical replication commands and SQL */
 };
 
 /*
@@ -49,35 +49,34 @@ struct pgconn_interrupt {
 };
 
 /* what: for messages and application_name ("peerd orders"). timeout: for connecting. */
-bool	pgconn_open(const PeerdbPeers__PostgresConfig *cfg, const char *what, enum pgconn_mode mode,
-	    usec_t timeout, const struct pgconn_interrupt *intr, struct pgconn **c_r,
-	    struct err *err);
-void	pgconn_close(struct pgconn **c);
+bool pgconn_open(const PeerdbPeers__PostgresConfig *cfg, const char *what, enum pgconn_mode mode,
+    usec_t timeout, const struct pgconn_interrupt *intr, struct pgconn **c_r, struct err *err);
+void pgconn_close(struct pgconn **c);
 
-PGconn	*pgconn_pq(struct pgconn *c);
-int	pgconn_version(const struct pgconn *c);		/* 150004 for 15.4 */
+PGconn *pgconn_pq(struct pgconn *c);
+int pgconn_version(const struct pgconn *c); /* 150004 for 15.4 */
 
 /* One statement, results to the caller (PQclear); NULL on error. nparams text parameters follow. */
 PGresult *pgconn_exec(struct pgconn *c, struct err *err, const char *sql);
 PGresult *pgconn_query(struct pgconn *c, struct err *err, const char *sql, int nparams, ...);
 
 /* A statement whose result does not matter; formatted. */
-bool	pgconn_run(struct pgconn *c, struct err *err, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4)));
+bool pgconn_run(struct pgconn *c, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The same for text built in a buffer, which is freed whatever comes of it. */
-bool	pgconn_run_buf(struct pgconn *c, struct buf *sql, struct err *err);
+bool pgconn_run_buf(struct pgconn *c, struct buf *sql, struct err *err);
 
 /* Wait until readable (or writable too), interruptible. */
-bool	pgconn_wait(struct pgconn *c, bool for_write, struct err *err);
+bool pgconn_wait(struct pgconn *c, bool for_write, struct err *err);
 
 /* Fill err from a failed result (or, res NULL, from the connection's state). */
-bool	pgconn_error(PGconn *pq, const PGresult *res, struct err *err);
+bool pgconn_error(PGconn *pq, const PGresult *res, struct err *err);
 
 /* Append an identifier or literal, quoted. */
-void	pgconn_ident(struct buf *b, const char *name);
-void	pgconn_qualified(struct buf *b, const char *schema, const char *name);
-void	pgconn_literal(struct buf *b, const char *value);
+void pgconn_ident(struct buf *b, const char *name);
+void pgconn_qualified(struct buf *b, const char *schema, const char *name);
+void pgconn_literal(struct buf *b, const char *value);
 
 /* A cell as text ("" for NULL), as a number, as a truth value. */
 static inline const char *
@@ -85,7 +84,7 @@ pgcell(const PGresult *res, int row, int col)
 {
 	return PQgetvalue(res, row, col);
 }
-int64_t	pgcell_i64(const PGresult *res, int row, int col);
-bool	pgcell_bool(const PGresult *res, int row, int col);
+int64_t pgcell_i64(const PGresult *res, int row, int col);
+bool pgcell_bool(const PGresult *res, int row, int col);
 
 #endif

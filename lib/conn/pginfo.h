@@ -65,16 +65,16 @@ struct pginfo_leaves {
 };
 
 /* The leaves of a partitioned table (none when it has no partition), else the table alone. */
-bool pginfo_load_leaves(
-    struct pgconn *src, uint32_t relid, struct pginfo_leaves *l_r, struct err *err);
+bool pginfo_load_leaves(struct pgconn *src, uint32_t relid, struct pginfo_leaves *l_r,
+    struct err *err);
 void pginfo_leaves_done(struct pginfo_leaves *l);
 
 /* Names (quoted, newline separated, malloc'd, "" for none) of tables that inherit from relid. */
 bool pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, struct err *err);
 
 /* Rows of one leaf: from the statistics scaled to its size now, else the planner's guess. */
-bool pginfo_row_estimate(
-    struct pgconn *src, const char *relation, int64_t *rows_r, struct err *err);
+bool pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r,
+    struct err *err);
 
 /* ---- the server and our role on it */
 

@@ -62,8 +62,8 @@ read_leaves(struct pgconn *c, const PGresult *res, struct pginfo_leaves *l, stru
 		leaf->relid = (uint32_t)pgcell_i64(res, i, 0);
 		leaf->relation = xstrdup(pgcell(res, i, 1));
 		leaf->blocks = pgcell_i64(res, i, 2);
-		leaf->rows = scaled_rows(
-		    leaf->blocks, pgcell_i64(res, i, 3), strtod(pgcell(res, i, 4), NULL));
+		leaf->rows = scaled_rows(leaf->blocks, pgcell_i64(res, i, 3),
+		    strtod(pgcell(res, i, 4), NULL));
 		if (leaf->rows < 0 && !planner_rows(c, leaf->relation, &leaf->rows, err))
 			return false;
 	}
@@ -137,8 +137,8 @@ pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r, s
 
 	if (res == NULL)
 		return false;
-	rows = scaled_rows(
-	    pgcell_i64(res, 0, 0), pgcell_i64(res, 0, 1), strtod(pgcell(res, 0, 2), NULL));
+	rows = scaled_rows(pgcell_i64(res, 0, 0), pgcell_i64(res, 0, 1),
+	    strtod(pgcell(res, 0, 2), NULL));
 	PQclear(res);
 	if (rows < 0)
 		return planner_rows(src, relation, rows_r, err);

@@ -24,7 +24,7 @@ same_type(const PeerdWorker__Column *c, uint32_t oid, const char *name)
 	if (c->type_oid < FIRST_LOCAL_OID || oid < FIRST_LOCAL_OID)
 		return c->type_oid == oid;
 	return strncmp(c->type_name, name, n) == 0 &&
-	       (c->type_name[n] == '\0' || c->type_name[n] == '(');
+	    (c->type_name[n] == '\0' || c->type_name[n] == '(');
 }
 
 static void

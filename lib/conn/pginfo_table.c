@@ -76,8 +76,8 @@ refuse_kind(const struct load *l, char relkind, char persistence, bool system, s
 		return err_hint(err, "mirror the tables it is made of");
 	}
 	if (system)
-		return err_set(
-		    err, ERR_CONFIG, "%s is a system table, which cannot be mirrored", l->sql_name);
+		return err_set(err, ERR_CONFIG, "%s is a system table, which cannot be mirrored",
+		    l->sql_name);
 	if (persistence != 'p') {
 		err_set(err, ERR_CONFIG, "%s is %s, its changes are not in the WAL", l->sql_name,
 		    persistence == 'u' ? "unlogged" : "temporary");
@@ -108,8 +108,8 @@ find_relation(struct load *l, struct err *err)
 	t->replica_identity = xstrdup(pgcell(res, 0, 3));
 	t->has_partitioned = true;
 	t->partitioned = pgcell(res, 0, 1)[0] == 'p';
-	ok = refuse_kind(
-	    l, pgcell(res, 0, 1)[0], pgcell(res, 0, 2)[0], pgcell_bool(res, 0, 6), err);
+	ok = refuse_kind(l, pgcell(res, 0, 1)[0], pgcell(res, 0, 2)[0], pgcell_bool(res, 0, 6),
+	    err);
 	PQclear(res);
 	return ok;
 }
@@ -137,7 +137,8 @@ static const char columns_query[] =
     "), verdict(root, safe) AS ("
     " SELECT w.root, bool_and(CASE t.typtype"
     "  WHEN 'b' THEN t.oid < 10000 AND t.typsend <> 0 AND t.typreceive <> 0"
-    "   AND t.typname !~ '^(reg|(int2|oid)vector$|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_)'"
+    "   AND t.typname !~ "
+    "'^(reg|(int2|oid)vector$|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_)'"
     "  WHEN 'm' THEN t.oid < 10000"
     "  ELSE t.typtype IN ('e', 'd', 'r') END)"
     " FROM walk w JOIN pg_type t ON t.oid = w.oid GROUP BY w.root) "
@@ -451,7 +452,7 @@ load_table(struct pgconn *src, const PeerdbFlow__TableMapping *map, bool need_ke
 		return false;
 	l.t = table_new(&l);
 	ok = find_relation(&l, err) && load_columns(&l, err) && settle_key(&l, err) &&
-	     check_partitions(&l, err);
+	    check_partitions(&l, err);
 	if (!ok)
 		table_free(&l.t);
 	else
@@ -474,8 +475,8 @@ pginfo_load_tables(struct pgconn *src, const PeerdbFlow__FlowConnectionConfigs *
 {
 	size_t before = into->n_tables, i;
 
-	into->tables = xrealloc(
-	    into->tables, (before + cfg->n_table_mappings + 1) * sizeof(*into->tables));
+	into->tables = xrealloc(into->tables,
+	    (before + cfg->n_table_mappings + 1) * sizeof(*into->tables));
 	for (i = 0; i < cfg->n_table_mappings; i++) {
 		if (!load_table(src, cfg->table_mappings[i], !cfg->initial_snapshot_only,
 			&into->tables[into->n_tables], err)) {

@@ -94,10 +94,11 @@ from_connection_string(struct pgparams *p, const char *text, struct err *err)
 	char *words = NULL;
 
 	opts = PQconninfoParse(text, &words);
-	PQfreemem(words);	/* may repeat parts of the string, a password among them */
+	PQfreemem(words); /* may repeat parts of the string, a password among them */
 	if (opts == NULL) {
 		err_set(err, ERR_CONFIG, "connection_string cannot be parsed");
-		return err_hint(err, "give a libpq URI or keyword = value pairs, for example"
+		return err_hint(err,
+		    "give a libpq URI or keyword = value pairs, for example"
 		    " \"host=db.example.org dbname=shop user=peerd\"");
 	}
 	for (o = opts; o->keyword != NULL; o++)
@@ -186,7 +187,7 @@ set_host(struct pgparams *p, const char *host)
 
 	host += strspn(host, " \t");
 	if (host[0] == '/') {
-		param_set(p, "host", host);	/* a Unix socket directory */
+		param_set(p, "host", host); /* a Unix socket directory */
 		return;
 	}
 	if (host[0] == '[')

@@ -22,8 +22,8 @@
 
 struct err;
 
-#define PGPARAMS_MAX	64
-#define PGPARAMS_FILES	3
+#define PGPARAMS_MAX   64
+#define PGPARAMS_FILES 3
 
 struct pgparams {
 	const char *keys[PGPARAMS_MAX + 1];
@@ -34,11 +34,11 @@ struct pgparams {
 };
 
 /* p is initialised even on failure: call pgparams_done() in both cases. */
-bool	pgparams_build(struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg, const char *what,
-	    bool replication, struct err *err);
-void	pgparams_done(struct pgparams *p);
+bool pgparams_build(struct pgparams *p, const PeerdbPeers__PostgresConfig *cfg, const char *what,
+    bool replication, struct err *err);
+void pgparams_done(struct pgparams *p);
 
 /* A libpq notice processor that drops notices: a server's NOTICE is not ours to show. */
-void	pgparams_ignore_notice(void *arg, const char *message);
+void pgparams_ignore_notice(void *arg, const char *message);
 
 #endif

@@ -9,7 +9,7 @@
 
 struct pgrepl {
 	struct pgconn *conn;
-	char *msg;		/* libpq's, of the last pgrepl_next() */
+	char *msg; /* libpq's, of the last pgrepl_next() */
 	uint64_t bytes;
 };
 
@@ -18,7 +18,7 @@ struct pgrepl {
  * Keepalive   'k'  u64 end of WAL   i64 send time   u8 reply wanted
  * Status      'r'  u64 received   u64 flushed   u64 applied   i64 time   u8 reply wanted
  */
-#define STATUS_BYTES	34
+#define STATUS_BYTES 34
 
 bool
 pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, lsn_t from,

@@ -26,35 +26,35 @@ struct pgconn;
 struct pgrepl;
 
 enum pgrepl_event {
-	PGREPL_NONE,		/* nothing complete is here: wait until readable */
-	PGREPL_DATA,		/* one message of the output plugin */
+	PGREPL_NONE, /* nothing complete is here: wait until readable */
+	PGREPL_DATA, /* one message of the output plugin */
 	PGREPL_KEEPALIVE,
-	PGREPL_ERROR,		/* the stream is over, see err */
+	PGREPL_ERROR, /* the stream is over, see err */
 };
 
 struct pgrepl_msg {
-	struct slice bytes;	/* DATA: a pgoutput message */
-	lsn_t wal_end;		/* the server's position; no change before it is still to come
+	struct slice bytes; /* DATA: a pgoutput message */
+	lsn_t wal_end;	    /* the server's position; no change before it is still to come
 				 * except those already sent */
-	bool reply_wanted;	/* KEEPALIVE: answer at once */
+	bool reply_wanted;  /* KEEPALIVE: answer at once */
 };
 
 /* Takes over the connection. from: the first position wanted; binary: values in binary form. */
-bool	pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, lsn_t from,
-	    bool binary, struct pgrepl **r_r, struct err *err);
-void	pgrepl_free(struct pgrepl **r);
+bool pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, lsn_t from,
+    bool binary, struct pgrepl **r_r, struct err *err);
+void pgrepl_free(struct pgrepl **r);
 
-int	pgrepl_fd(const struct pgrepl *r);
+int pgrepl_fd(const struct pgrepl *r);
 
 /* Take in what the socket has, without blocking; pgrepl_next() then finds it. */
-bool	pgrepl_read(struct pgrepl *r, struct err *err);
+bool pgrepl_read(struct pgrepl *r, struct err *err);
 enum pgrepl_event pgrepl_next(struct pgrepl *r, struct pgrepl_msg *msg_r, struct err *err);
 
 /* received: everything before it is here. flushed: the slot may forget everything before it. */
-bool	pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *err);
+bool pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *err);
 
 /* Bytes that the socket holds and pgrepl_read() would take (of TLS: with its overhead). */
-size_t	pgrepl_waiting(const struct pgrepl *r);
+size_t pgrepl_waiting(const struct pgrepl *r);
 
 /* Bytes of messages handed out so far: how busy the stream is. */
 uint64_t pgrepl_bytes(const struct pgrepl *r);

@@ -15,7 +15,7 @@ static bool
 given_is_ours(const char *given, const char *prefix, const char *mirror)
 {
 	return given == NULL || given[0] == '\0' ||
-	       (str_starts(given, prefix) && strcmp(given + strlen(prefix), mirror) == 0);
+	    (str_starts(given, prefix) && strcmp(given + strlen(prefix), mirror) == 0);
 }
 
 bool
@@ -155,7 +155,7 @@ pgslot_publication_ensure(struct pgconn *c, const char *publication,
 		ok = publication_create(c, publication, tables, ntables, err);
 	else
 		ok = publication_fits(res, tables, ntables) ||
-		     publication_fit(c, publication, tables, ntables, err);
+		    publication_fit(c, publication, tables, ntables, err);
 	PQclear(res);
 	return ok || err_context(err, "publication \"%s\"", publication);
 }
@@ -232,9 +232,10 @@ pgslot_usable(const char *slot, const struct pgslot_state *st, struct err *err)
 		    "replication slot \"%s\" is lost: the source removed WAL it needs", slot);
 	else
 		return true;
-	return err_hint(err, st->lost ? "drop the mirror and create it again; raise"
-					" max_slot_wal_keep_size on the source"
-				      : "choose another replication_slot_name, or leave it empty");
+	return err_hint(err,
+	    st->lost ? "drop the mirror and create it again; raise"
+		       " max_slot_wal_keep_size on the source"
+		     : "choose another replication_slot_name, or leave it empty");
 }
 
 /* ---- slot: making */
@@ -251,8 +252,8 @@ create_failed(const char *slot, struct err *err)
 }
 
 bool
-pgslot_create_exported(
-    struct pgconn *repl, const char *slot, struct pgslot_point *point_r, struct err *err)
+pgslot_create_exported(struct pgconn *repl, const char *slot, struct pgslot_point *point_r,
+    struct err *err)
 {
 	struct pgslot_point point;
 	struct buf cmd;
@@ -345,12 +346,12 @@ pgslot_drop(struct pgconn *c, const char *slot, usec_t timeout, struct err *err)
 		if (st.active_pid == 0 && !changed_meanwhile(err))
 			return err_context(err, "could not drop replication slot \"%s\"", slot);
 		if (st.active_pid != 0 && !terminate_reader(c, st.active_pid, err))
-			return err_context(
-			    err, "could not end the reader of replication slot \"%s\"", slot);
+			return err_context(err,
+			    "could not end the reader of replication slot \"%s\"", slot);
 	} while (clock_mono_us() < deadline);
 	err_set(err, ERR_TRANSIENT,
 	    "replication slot \"%s\" is still in use by process %d of the source", slot,
 	    st.active_pid);
-	return err_hint(
-	    err, "SELECT pg_terminate_backend(%d) as a superuser of the source", st.active_pid);
+	return err_hint(err, "SELECT pg_terminate_backend(%d) as a superuser of the source",
+	    st.active_pid);
 }

@@ -73,8 +73,8 @@ bool pgslot_read(struct pgconn *c, const char *slot, struct pgslot_state *st_r, 
 bool pgslot_usable(const char *slot, const struct pgslot_state *st, struct err *err);
 
 /* With a snapshot: repl is a PGCONN_REPLICATION, and the snapshot lives until its next command. */
-bool pgslot_create_exported(
-    struct pgconn *repl, const char *slot, struct pgslot_point *point_r, struct err *err);
+bool pgslot_create_exported(struct pgconn *repl, const char *slot, struct pgslot_point *point_r,
+    struct err *err);
 
 /* Without: c is any connection not inside a transaction that wrote. */
 bool pgslot_create(struct pgconn *c, const char *slot, lsn_t *lsn_r, struct err *err);

@@ -21,9 +21,9 @@ pgtxn_begin_ddl(struct pgtxn *txn, struct pgconn *c, struct err *err)
 {
 	if (!pgtxn_begin(txn, c, err))
 		return false;
-	return pgconn_run(
-		   c, err, "SELECT pg_catalog.pg_advisory_xact_lock(%" PRId64 ")", DDL_LOCK_KEY) ||
-	       pgtxn_end(txn, false, err);
+	return pgconn_run(c, err, "SELECT pg_catalog.pg_advisory_xact_lock(%" PRId64 ")",
+		   DDL_LOCK_KEY) ||
+	    pgtxn_end(txn, false, err);
 }
 
 bool

@@ -54,8 +54,9 @@ pgtypes_make_schema(struct pgconn *c, const char *schema, struct err *err)
 	err_context(err, "could not create schema \"%s\" on the destination", schema);
 	if (err->code != ERR_CONFIG)
 		return false;
-	return err_hint(err, "create the schema on the destination yourself, or let the peer's user"
-			     " do so: GRANT CREATE ON DATABASE");
+	return err_hint(err,
+	    "create the schema on the destination yourself, or let the peer's user"
+	    " do so: GRANT CREATE ON DATABASE");
 }
 
 /* ---- one type */
@@ -187,8 +188,8 @@ copy_column(struct pgtypes_walk *w, const PeerdWorker__MirrorTable *table,
     const PeerdWorker__Column *column, struct err *err)
 {
 	return pgtypes_ensure(w, column->type_oid, err) ||
-	       err_context(err, "column \"%s\" of %s.%s", column->name, table->source_schema,
-		   table->source_name);
+	    err_context(err, "column \"%s\" of %s.%s", column->name, table->source_schema,
+		table->source_name);
 }
 
 static bool

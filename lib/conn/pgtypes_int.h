@@ -87,8 +87,8 @@ void pgtypes_sql_enum_add(struct buf *sql, const struct pgtype *t, const struct 
 void pgtypes_sql_domain(struct buf *sql, const struct pgtype *t, const struct pgtypes_domain *d);
 
 /* attrs: name, type, collation ("" for the type's own), name ... */
-void pgtypes_sql_composite(
-    struct buf *sql, const struct pgtype *t, const struct pgtypes_list *attrs);
+void pgtypes_sql_composite(struct buf *sql, const struct pgtype *t,
+    const struct pgtypes_list *attrs);
 void pgtypes_sql_range(struct buf *sql, const struct pgtype *t, const struct pgtypes_range *r);
 
 #endif

@@ -85,8 +85,8 @@ look_for_kind(struct pgtypes_walk *w, const struct pgtype *t, struct found *f_r,
 	if (f_r->oid == 0 || f_r->kind == t->kind)
 		return true;
 	err_set(err, ERR_CONFIG, "the destination has another kind of type under this name");
-	return err_hint(
-	    err, "drop or rename the type \"%s\".\"%s\" of the destination", t->schema, t->name);
+	return err_hint(err, "drop or rename the type \"%s\".\"%s\" of the destination", t->schema,
+	    t->name);
 }
 
 /* The destination's collation of that name, or "" where it has none: values stay the same. */
@@ -328,7 +328,7 @@ ensure_subtype(struct pgtypes_walk *w, const struct pgtype *t, struct err *err)
 
 	return query_row(w, "SELECT rngsubtype FROM pg_range WHERE rngtypid = $1::oid", t->oid,
 		   &row, err) &&
-	       pgtypes_ensure(w, (uint32_t)strtoul(row.v[0], NULL, 10), err);
+	    pgtypes_ensure(w, (uint32_t)strtoul(row.v[0], NULL, 10), err);
 }
 
 bool
@@ -362,8 +362,8 @@ extension_available(struct pgtypes_walk *w, const struct pgtype *t, struct err *
 	PGresult *res;
 	bool there;
 
-	res = pgconn_query(
-	    w->dst, err, "SELECT 1 FROM pg_available_extensions WHERE name = $1", 1, t->extension);
+	res = pgconn_query(w->dst, err, "SELECT 1 FROM pg_available_extensions WHERE name = $1", 1,
+	    t->extension);
 	if (res == NULL)
 		return false;
 	there = PQntuples(res) > 0;

@@ -88,8 +88,8 @@ set_query_param(void *arg, const char *name, const char *value, struct err *err)
 }
 
 static bool
-set_path_params(
-    struct arena *a, const struct http_match *match, ProtobufCMessage *msg, struct err *err)
+set_path_params(struct arena *a, const struct http_match *match, ProtobufCMessage *msg,
+    struct err *err)
 {
 	const struct http_param *p;
 	const char *value;
@@ -97,8 +97,8 @@ set_path_params(
 	for (size_t i = 0; i < match->nparams; i++) {
 		p = &match->params[i];
 		if (!http1_decode(a, p->value, false, &value, err) ||
-		    !set_param(
-			msg, arena_strndup(a, (const char *)p->name.p, p->name.n), value, err))
+		    !set_param(msg, arena_strndup(a, (const char *)p->name.p, p->name.n), value,
+			err))
 			return err_context(err, "in the path");
 	}
 	return true;

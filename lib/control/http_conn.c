@@ -32,7 +32,14 @@
 #define REPLY_HEADERS_MAX   (16 * KIB)
 #define ADDRESS_MAX	    64
 
-enum phase { PHASE_HEAD, PHASE_BODY, PHASE_SERVE, PHASE_WRITE, PHASE_IDLE, PHASE_LINGER };
+enum phase {
+	PHASE_HEAD,
+	PHASE_BODY,
+	PHASE_SERVE,
+	PHASE_WRITE,
+	PHASE_IDLE,
+	PHASE_LINGER
+};
 
 /* What is kept beside what the handler sees. */
 struct exchange {
@@ -59,7 +66,10 @@ struct http_conn {
 	char address[ADDRESS_MAX];
 };
 
-enum step { STEP_WAIT, STEP_AGAIN };
+enum step {
+	STEP_WAIT,
+	STEP_AGAIN
+};
 
 /* ---- phases and their deadlines */
 
@@ -225,8 +235,8 @@ step_admit(struct http_conn *c)
 	if (x->head.framing == HTTP1_LENGTH && x->head.length > s->limits.body_bytes)
 		return step_too_long(c, 413, "body");
 	if (x->head.expect_continue)
-		evbuffer_add_printf(
-		    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
+		evbuffer_add_printf(bufferevent_get_output(c->bev),
+		    "HTTP/1.1 100 Continue\r\n\r\n");
 	conn_enter(c, PHASE_BODY);
 	return STEP_AGAIN;
 }
@@ -460,7 +470,7 @@ conn_must_leave(const struct http_conn *c)
 	const struct http_port *port = c->port;
 
 	return c->close || port->server->quiescing ||
-	       (port->paused && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
+	    (port->paused && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
 }
 
 static void
@@ -536,8 +546,8 @@ open_bufferevent(struct http_port *port, int fd)
 
 	if (port->tls == NULL)
 		return bufferevent_socket_new(base, fd, options);
-	bev = bufferevent_openssl_socket_new(
-	    base, fd, tls_accept(port->tls), BUFFEREVENT_SSL_ACCEPTING, options);
+	bev = bufferevent_openssl_socket_new(base, fd, tls_accept(port->tls),
+	    BUFFEREVENT_SSL_ACCEPTING, options);
 	if (bev != NULL)
 		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	return bev;

@@ -112,8 +112,8 @@ add_extra(cJSON *body, const struct http_error_extra *extra)
 	if (extra->status != NULL)
 		cJSON_AddStringToObject(body, "status", extra->status);
 	if (extra->mirror_state != -1)
-		cJSON_AddStringToObject(
-		    body, "currentFlowState", pbjson_enum_name(states, extra->mirror_state));
+		cJSON_AddStringToObject(body, "currentFlowState",
+		    pbjson_enum_name(states, extra->mirror_state));
 }
 
 void

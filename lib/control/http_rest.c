@@ -89,23 +89,24 @@ add_request_id(struct http_request *req)
 /* ---- who may come in */
 
 static bool
-refuse_credentials(
-    struct http_rest *rest, struct http_request *req, enum http_auth_verdict verdict, int delay_ms)
+refuse_credentials(struct http_rest *rest, struct http_request *req, enum http_auth_verdict verdict,
+    int delay_ms)
 {
 	struct err err = ERR_INIT;
 
 	if (verdict == HTTP_AUTH_TOO_MANY) {
 		err_set(&err, ERR_TOO_LARGE, "too many wrong passwords from this address");
 		err_hint(&err, "wait half a minute");
-		http_reply_header(
-		    req, "Retry-After", "%d", (int)(HTTP_AUTH_WAIT_MAX / USEC_PER_SEC));
+		http_reply_header(req, "Retry-After", "%d",
+		    (int)(HTTP_AUTH_WAIT_MAX / USEC_PER_SEC));
 		http_reply_error(req, 429, &err, NULL);
 		return false;
 	}
 	err_set(&err, ERR_UNAUTHENTICATED, "%s",
 	    verdict == HTTP_AUTH_WRONG ? "the password is wrong" : "a password is needed");
-	err_hint(&err, "send HTTP Basic authentication with any user name, "
-		       "or \"Authorization: Bearer\" and the password");
+	err_hint(&err,
+	    "send HTTP Basic authentication with any user name, "
+	    "or \"Authorization: Bearer\" and the password");
 	http_reply_header(req, "WWW-Authenticate", "Basic realm=\"peerd\", charset=\"UTF-8\"");
 	if (delay_ms > 0 && rest->nheld < HELD_MAX)
 		hold(rest, req, &err, delay_ms);

@@ -44,8 +44,8 @@ struct http_rest_options {
 	const struct http_limits *limits; /* NULL: the default */
 };
 
-bool http_rest_new(
-    const struct http_rest_options *options, struct http_rest **rest_r, struct err *err);
+bool http_rest_new(const struct http_rest_options *options, struct http_rest **rest_r,
+    struct err *err);
 
 /* No new requests; those under way end. Calls on_quiet once none is left. */
 void http_rest_stop(struct http_rest *rest, void (*on_quiet)(void *arg), void *arg);

@@ -50,8 +50,8 @@ struct http_page {
 const struct http_page *http_page_find(const char *path);
 
 /* Answer with the call's outcome, now or later. */
-void http_call_serve(
-    struct http_rest *rest, struct http_request *req, const struct http_match *match);
+void http_call_serve(struct http_rest *rest, struct http_request *req,
+    const struct http_match *match);
 
 /* ---- replies */
 

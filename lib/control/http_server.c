@@ -31,8 +31,8 @@ on_quiet(evutil_socket_t fd, short what, void *arg)
 }
 
 struct http_server *
-http_server_new(
-    struct event_base *base, const struct http_handler *handler, const struct http_limits *limits)
+http_server_new(struct event_base *base, const struct http_handler *handler,
+    const struct http_limits *limits)
 {
 	struct http_server *s = xcalloc(1, sizeof(*s));
 
@@ -101,15 +101,15 @@ http_port_on_freed(struct http_port *port)
 /* ---- accepting */
 
 static void
-on_accept(
-    struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len,
+    void *arg)
 {
 	struct http_port *port = arg;
 	char address[NI_MAXHOST] = "";
 
 	if (!port->local)
-		(void)getnameinfo(
-		    sa, (socklen_t)len, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
+		(void)getnameinfo(sa, (socklen_t)len, address, sizeof(address), NULL, 0,
+		    NI_NUMERICHOST);
 	http_conn_new(port, fd, address);
 	port_make_room(port);
 }
@@ -138,8 +138,8 @@ port_listen(struct http_port *port, int fd)
 }
 
 bool
-http_server_listen_tcp(
-    struct http_server *s, const char *where, struct tls_context *tls, struct err *err)
+http_server_listen_tcp(struct http_server *s, const char *where, struct tls_context *tls,
+    struct err *err)
 {
 	struct listen_set set;
 
@@ -239,8 +239,8 @@ http_server_connections(const struct http_server *s)
 }
 
 void
-http_server_each_status(
-    const struct http_server *s, void (*fn)(void *arg, int status, uint64_t count), void *arg)
+http_server_each_status(const struct http_server *s,
+    void (*fn)(void *arg, int status, uint64_t count), void *arg)
 {
 	for (int i = 0; i < HTTP_STATUS_END - HTTP_STATUS_MIN; i++)
 		if (s->statuses[i] > 0)

@@ -74,12 +74,12 @@ struct http_limits {
 extern const struct http_limits http_limits_default;
 
 /* limits NULL: the default. handler is copied. */
-struct http_server *http_server_new(
-    struct event_base *base, const struct http_handler *handler, const struct http_limits *limits);
+struct http_server *http_server_new(struct event_base *base, const struct http_handler *handler,
+    const struct http_limits *limits);
 
 /* HOST:PORT as listen_parse() takes it; tls NULL: plain. The context stays the caller's. */
-bool http_server_listen_tcp(
-    struct http_server *s, const char *where, struct tls_context *tls, struct err *err);
+bool http_server_listen_tcp(struct http_server *s, const char *where, struct tls_context *tls,
+    struct err *err);
 
 /* Mode 0600. A socket that nobody answers on is replaced. */
 bool http_server_listen_unix(struct http_server *s, const char *path, struct err *err);
@@ -109,7 +109,7 @@ void http_reply(struct http_request *req, int status, const char *content_type, 
 
 unsigned http_server_connections(const struct http_server *s);
 /* fn with every status answered so far and how often. */
-void http_server_each_status(
-    const struct http_server *s, void (*fn)(void *arg, int status, uint64_t count), void *arg);
+void http_server_each_status(const struct http_server *s,
+    void (*fn)(void *arg, int status, uint64_t count), void *arg);
 
 #endif

@@ -151,7 +151,7 @@ unix_answers(const struct sockaddr_un *sun)
 	bool answers;
 
 	answers = fd != -1 &&
-		  (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno == EAGAIN);
+	    (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno == EAGAIN);
 	fd_close(&fd);
 	return answers;
 }
@@ -165,8 +165,8 @@ clear_stale(const struct sockaddr_un *sun, struct err *err)
 	if (lstat(sun->sun_path, &st) == -1)
 		return true;
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(
-		    err, ERR_CONFIG, "\"%s\" is in the way of the control socket", sun->sun_path);
+		return err_set(err, ERR_CONFIG, "\"%s\" is in the way of the control socket",
+		    sun->sun_path);
 	if (unix_answers(sun))
 		return err_set(err, ERR_CONFIG, "another peerd answers on \"%s\"", sun->sun_path);
 	if (unlink(sun->sun_path) == -1)

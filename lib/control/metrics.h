@@ -57,7 +57,7 @@ enum metric {
 #define X(name, type, exposed, help) METRIC_##name,
 	METRICS(X)
 #undef X
-	    METRIC_COUNT
+	METRIC_COUNT
 };
 
 typedef void metrics_source_fn(struct metrics *m, void *arg);

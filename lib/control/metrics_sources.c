@@ -57,7 +57,7 @@ cpu_seconds(void)
 	if (getrusage(RUSAGE_SELF, &ru) == -1)
 		return 0;
 	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-	       (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
 void
@@ -102,11 +102,11 @@ add_mirror(const struct service_mirror *mi, void *arg)
 	    mi->destination, "state", state_name(mi->state), NULL);
 	metrics_add(m, METRIC_MIRROR_TROUBLE, mi->in_trouble, "mirror", name, NULL);
 	if (mi->lag_bytes != -1)
-		metrics_add(
-		    m, METRIC_MIRROR_LAG_BYTES, (double)mi->lag_bytes, "mirror", name, NULL);
+		metrics_add(m, METRIC_MIRROR_LAG_BYTES, (double)mi->lag_bytes, "mirror", name,
+		    NULL);
 	if (mi->lag_us != -1)
-		metrics_add(
-		    m, METRIC_MIRROR_LAG_SECONDS, seconds(mi->lag_us), "mirror", name, NULL);
+		metrics_add(m, METRIC_MIRROR_LAG_SECONDS, seconds(mi->lag_us), "mirror", name,
+		    NULL);
 	metrics_add(m, METRIC_MIRROR_RATE, mi->rows_per_second, "mirror", name, NULL);
 	metrics_add(m, METRIC_MIRROR_ROWS, (double)mi->rows_synced, "mirror", name, NULL);
 	metrics_add(m, METRIC_MIRROR_ROWS_LOADED, (double)mi->rows_loaded, "mirror", name, NULL);

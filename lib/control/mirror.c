@@ -26,8 +26,8 @@ mirror_on_store_again(evutil_socket_t fd, short what, void *arg)
 static bool
 mirror_unpack(struct mirror *m, const struct catalog_mirror *row, struct err *err)
 {
-	m->config = peerdb_flow__flow_connection_configs__unpack(
-	    NULL, row->config.n, row->config.p);
+	m->config = peerdb_flow__flow_connection_configs__unpack(NULL, row->config.n,
+	    row->config.p);
 	if (row->tables.n > 0)
 		m->tables = peerd_worker__setup_done__unpack(NULL, row->tables.n, row->tables.p);
 	if (m->config == NULL || (row->tables.n > 0 && m->tables == NULL))
@@ -271,8 +271,8 @@ static bool
 change_is_new(const struct mirror *m, const struct catalog_mirror_state *s)
 {
 	return s->wanted != m->wanted || s->status != (int32_t)m->state ||
-	       s->phase != (int32_t)m->phase || s->drop_stats != m->drop_stats ||
-	       s->skip_destination_drop != m->skip_destination_drop;
+	    s->phase != (int32_t)m->phase || s->drop_stats != m->drop_stats ||
+	    s->skip_destination_drop != m->skip_destination_drop;
 }
 
 static void
@@ -283,8 +283,8 @@ mirror_log_move(struct mirror *m, const struct mirror_change *c)
 	const char *to = mirror_state_name(c->step.next);
 
 	if (c->why.code != ERR_NONE)
-		mirror_note_error(
-		    m, c->step.next == m->state ? "trouble, trying again: " : "", &c->why);
+		mirror_note_error(m, c->step.next == m->state ? "trouble, trying again: " : "",
+		    &c->why);
 	if (c->step.next == m->state)
 		return;
 	log_info(&m->subject, "%s -> %s (%s)", from, to, event);

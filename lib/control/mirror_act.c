@@ -77,11 +77,11 @@ static bool
 error_may_mend(const struct mirror *m, const struct err *err)
 {
 	bool loaded = mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING) ||
-		      mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT);
+	    mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT);
 
 	return loaded && err->code == ERR_CONFIG &&
-	       (str_starts(err->sqlstate, "28") || str_starts(err->sqlstate, "08") ||
-		   strcmp(err->sqlstate, "42501") == 0);
+	    (str_starts(err->sqlstate, "28") || str_starts(err->sqlstate, "08") ||
+		strcmp(err->sqlstate, "42501") == 0);
 }
 
 static enum mirror_event
@@ -104,7 +104,7 @@ mirror_judge_end(struct mirror *m, const struct child_end *end, struct err *why_
 		return EV_DROPPED;
 	*why_r = m->failed.code != ERR_NONE ? m->failed : end->why;
 	if (m->state == PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED && why_r->code == ERR_NONE)
-		return EV_ENDED;	/* it was done */
+		return EV_ENDED; /* it was done */
 	if (m->asked_to_stop && (why_r->code == ERR_NONE || end->killed)) {
 		if (end->killed)
 			log_warn(&m->subject, "%s", end->why.msg);
@@ -191,8 +191,8 @@ mirror_start_worker(struct mirror *m)
 	if (m->starting || !mirror_may_start(m))
 		return;
 	m->starting = true;
-	catalog_mirror_set_generation(
-	    m->svc->options.catalog, m->name, m->generation + 1, mirror_on_generation, m);
+	catalog_mirror_set_generation(m->svc->options.catalog, m->name, m->generation + 1,
+	    mirror_on_generation, m);
 }
 
 /* ---- stopping one */
@@ -302,8 +302,8 @@ mirror_on_forgotten(void *arg, const struct err *err)
 static void
 act_forget(struct mirror *m)
 {
-	catalog_mirror_delete(
-	    m->svc->options.catalog, m->name, m->drop_stats, mirror_on_forgotten, m);
+	catalog_mirror_delete(m->svc->options.catalog, m->name, m->drop_stats, mirror_on_forgotten,
+	    m);
 }
 
 void

@@ -43,8 +43,8 @@ check_slot_name(const char *name, struct err *err)
 	if (n <= IDENT_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == n)
 		return true;
 	err_set(err, ERR_INVALID, "replication_slot_name \"%s\" is not valid", name);
-	return err_hint(
-	    err, "use at most %d lower-case letters, digits and underscores", IDENT_MAX);
+	return err_hint(err, "use at most %d lower-case letters, digits and underscores",
+	    IDENT_MAX);
 }
 
 static bool
@@ -54,8 +54,8 @@ check_names(const mirror_config_t *c, struct err *err)
 	    !check_slot_name(c->replication_slot_name, err))
 		return false;
 	if (strlen(c->publication_name) > IDENT_MAX)
-		return err_set(
-		    err, ERR_INVALID, "publication_name is longer than %d bytes", IDENT_MAX);
+		return err_set(err, ERR_INVALID, "publication_name is longer than %d bytes",
+		    IDENT_MAX);
 	if (c->source_name[0] == '\0')
 		return err_set(err, ERR_INVALID, "source_name is required");
 	if (c->destination_name[0] == '\0')
@@ -81,8 +81,8 @@ table_ident_order(const struct table_ident *a, const struct table_ident *b)
 static int
 order_by_source(const void *a, const void *b)
 {
-	return table_ident_order(
-	    &((const struct checked_table *)a)->source, &((const struct checked_table *)b)->source);
+	return table_ident_order(&((const struct checked_table *)a)->source,
+	    &((const struct checked_table *)b)->source);
 }
 
 static int
@@ -123,8 +123,8 @@ is_type_text(const char *s)
 	if (s[0] == '\0')
 		return true;
 	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") > 0 &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789(),") ==
-		   strlen(s);
+	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789(),") ==
+	    strlen(s);
 }
 
 static bool
@@ -148,8 +148,8 @@ static bool
 check_table(const PeerdbFlow__TableMapping *tm, struct checked_table *t_r, struct err *err)
 {
 	return ident_parse_table(tm->source_table_identifier, &t_r->source, err) &&
-	       ident_parse_table(tm->destination_table_identifier, &t_r->destination, err) &&
-	       check_columns(tm, err);
+	    ident_parse_table(tm->destination_table_identifier, &t_r->destination, err) &&
+	    check_columns(tm, err);
 }
 
 static bool
@@ -175,18 +175,18 @@ check_options(const mirror_config_t *c, struct err *err)
 {
 	if (!c->has_do_initial_snapshot) {
 		err_set(err, ERR_INVALID, "do_initial_snapshot is required");
-		return err_hint(
-		    err, "true copies the rows there are, false only what changes from now on");
+		return err_hint(err,
+		    "true copies the rows there are, false only what changes from now on");
 	}
 	if (c->initial_snapshot_only && !c->do_initial_snapshot)
-		return err_set(
-		    err, ERR_INVALID, "initial_snapshot_only needs do_initial_snapshot to be true");
+		return err_set(err, ERR_INVALID,
+		    "initial_snapshot_only needs do_initial_snapshot to be true");
 	if (c->resync)
-		return err_set(
-		    err, ERR_UNIMPLEMENTED, "resync is not available in this version of peerd");
+		return err_set(err, ERR_UNIMPLEMENTED,
+		    "resync is not available in this version of peerd");
 	if (c->script[0] != '\0')
-		return err_set(
-		    err, ERR_UNIMPLEMENTED, "scripts are not available in this version of peerd");
+		return err_set(err, ERR_UNIMPLEMENTED,
+		    "scripts are not available in this version of peerd");
 	return true;
 }
 

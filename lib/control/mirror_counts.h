@@ -12,8 +12,8 @@
 struct catalog_counts;
 struct mirror_counts;
 
-void mirror_counts_add(
-    struct mirror_counts **counts, const struct catalog_counts *batch, size_t ntables);
+void mirror_counts_add(struct mirror_counts **counts, const struct catalog_counts *batch,
+    size_t ntables);
 void mirror_counts_free(struct mirror_counts **counts);
 
 /* fn with each table's sums; borrowed until it returns. */

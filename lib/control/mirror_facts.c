@@ -82,8 +82,8 @@ mirror_keep_tables(struct mirror *m, const PeerdWorker__SetupDone *msg)
 	size_t n;
 	uint8_t *packed = message_pack(&msg->base, &n);
 
-	catalog_mirror_set_tables(
-	    m->svc->options.catalog, m->name, slice_of(packed, n), NULL, NULL);
+	catalog_mirror_set_tables(m->svc->options.catalog, m->name, slice_of(packed, n), NULL,
+	    NULL);
 	if (msg != m->tables) {
 		if (m->tables != NULL)
 			peerd_worker__setup_done__free_unpacked(m->tables, NULL);
@@ -161,8 +161,8 @@ table_set_text(char **field, const char *text)
 }
 
 static void
-mirror_keep_table_error(
-    struct mirror *m, PeerdWorker__MirrorTable *t, const PeerdWorker__Error *error)
+mirror_keep_table_error(struct mirror *m, PeerdWorker__MirrorTable *t,
+    const PeerdWorker__Error *error)
 {
 	table_set_text(&t->error, error != NULL ? error->message : "");
 	table_set_text(&t->error_hint, error != NULL ? error->hint : "");
@@ -234,8 +234,8 @@ on_snapshot_plan(void *child, uint32_t request_id, const ProtobufCMessage *base)
 	mirror_load_reset(m, msg->snapshot_id != NULL ? msg->snapshot_id : "", msg->n_tables);
 	for (size_t i = 0; i < msg->n_tables; i++)
 		mirror_plan_row(m, i, msg->tables[i], &rows[i]);
-	catalog_load_plan(
-	    m->svc->options.catalog, m->name, m->snapshot_id, rows, m->nload, NULL, NULL);
+	catalog_load_plan(m->svc->options.catalog, m->name, m->snapshot_id, rows, m->nload, NULL,
+	    NULL);
 	free(rows);
 }
 
@@ -333,8 +333,8 @@ on_batch(void *child, uint32_t request_id, const ProtobufCMessage *base)
 	if (msg->batch_id < m->next_batch_id)
 		return;
 	counts = batch_counts(msg);
-	catalog_batch_add(
-	    m->svc->options.catalog, m->name, &row, counts, msg->n_counts, NULL, NULL);
+	catalog_batch_add(m->svc->options.catalog, m->name, &row, counts, msg->n_counts, NULL,
+	    NULL);
 	mirror_counts_add(&m->counts, counts, msg->n_counts);
 	free(counts);
 	service_flush_soon(m->svc);
@@ -364,8 +364,8 @@ on_progress(void *child, uint32_t request_id, const ProtobufCMessage *base)
 	if (!moved)
 		return;
 	m->confirmed_lsn = msg->confirmed_lsn;
-	catalog_mirror_set_checkpoint(
-	    m->svc->options.catalog, m->name, m->confirmed_lsn, NULL, NULL);
+	catalog_mirror_set_checkpoint(m->svc->options.catalog, m->name, m->confirmed_lsn, NULL,
+	    NULL);
 	service_flush_soon(m->svc);
 	mirror_proved_healthy(m);
 }

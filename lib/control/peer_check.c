@@ -54,8 +54,9 @@ name_check(const char *name, const char *what, struct err *err)
 	    strchr("0123456789", name[0]) == NULL)
 		return true;
 	err_set(err, ERR_INVALID, "%s \"%s\" is not valid", what, name);
-	return err_hint(err, "use lower-case letters, digits and underscores, not beginning with a "
-			     "digit");
+	return err_hint(err,
+	    "use lower-case letters, digits and underscores, not beginning with a "
+	    "digit");
 }
 
 bool

@@ -53,8 +53,8 @@ probe_on_hello(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 static void
 probe_answer(struct probe *pr, const ProtobufCBinaryData *packed)
 {
-	ProtobufCMessage *response = protobuf_c_message_unpack(
-	    pr->output, NULL, packed->len, packed->data);
+	ProtobufCMessage *response = protobuf_c_message_unpack(pr->output, NULL, packed->len,
+	    packed->data);
 	struct err err = ERR_INIT;
 
 	if (response == NULL)
@@ -123,8 +123,8 @@ probe_start(struct probe *pr, struct err *err)
 	struct child *child;
 
 	if (pr->svc->nprobes > PROBES_MAX) {
-		err_set(
-		    err, ERR_TRANSIENT, "%d checks of databases are under way already", PROBES_MAX);
+		err_set(err, ERR_TRANSIENT, "%d checks of databases are under way already",
+		    PROBES_MAX);
 		err_hint(err, "try again in a moment");
 		err_reason(err, PROBE_NOT_RUN);
 		return NULL;

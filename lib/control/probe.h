@@ -36,8 +36,8 @@ struct probe_request {
 	int timeout_ms;
 };
 
-void probe_run(
-    struct service *svc, const struct probe_request *req, probe_done_fn *done, void *arg);
+void probe_run(struct service *svc, const struct probe_request *req, probe_done_fn *done,
+    void *arg);
 void probe_cancel_all(struct service *svc);
 
 #endif

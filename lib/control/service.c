@@ -94,8 +94,8 @@ rpc_begin(struct service *svc, unsigned method, ProtobufCMessage *request, const
 	call->completed = &completed;
 	str_copy(call->principal, sizeof(call->principal), principal);
 	if (service_is_ready(svc))
-		protobuf_c_service_invoke_internal(
-		    &svc->vtable.base, method, request, rpc_reply, call);
+		protobuf_c_service_invoke_internal(&svc->vtable.base, method, request, rpc_reply,
+		    call);
 	else
 		rpc_failf(call, ERR_TRANSIENT, "peerd is %s",
 		    svc->stopping ? "stopping" : "still starting");
@@ -253,8 +253,8 @@ service_take_peer(struct service *svc, const struct catalog_peer *row, struct er
 	PeerdbPeers__Peer *config = peerdb_peers__peer__unpack(NULL, row->config.n, row->config.p);
 
 	if (config == NULL)
-		return err_set(
-		    err, ERR_DATA, "the catalog's row of peer \"%s\" is damaged", row->name);
+		return err_set(err, ERR_DATA, "the catalog's row of peer \"%s\" is damaged",
+		    row->name);
 	peer_put(svc, config);
 	return true;
 }
@@ -337,8 +337,8 @@ service_peer_count(const struct service *svc)
 }
 
 void
-service_each_mirror(
-    struct service *svc, void (*fn)(const struct service_mirror *mirror, void *arg), void *arg)
+service_each_mirror(struct service *svc, void (*fn)(const struct service_mirror *mirror, void *arg),
+    void *arg)
 {
 	struct mirror *m, *next;
 
@@ -389,8 +389,8 @@ visit_table(void *arg, const struct catalog_counts *sums)
 }
 
 void
-service_each_table(
-    struct service *svc, void (*fn)(const struct service_table *table, void *arg), void *arg)
+service_each_table(struct service *svc, void (*fn)(const struct service_table *table, void *arg),
+    void *arg)
 {
 	struct table_visit v = { .fn = fn, .arg = arg };
 	struct mirror *m, *next;

@@ -130,8 +130,8 @@ struct service_mirror {
 };
 
 /* Every mirror in the order of names; the view is borrowed until fn returns. */
-void service_each_mirror(
-    struct service *svc, void (*fn)(const struct service_mirror *mirror, void *arg), void *arg);
+void service_each_mirror(struct service *svc,
+    void (*fn)(const struct service_mirror *mirror, void *arg), void *arg);
 unsigned service_peer_count(const struct service *svc);
 
 /* Changes applied to a destination table since peerd started; borrowed. */
@@ -143,7 +143,7 @@ struct service_table {
 	int64_t deletes;
 };
 
-void service_each_table(
-    struct service *svc, void (*fn)(const struct service_table *table, void *arg), void *arg);
+void service_each_table(struct service *svc,
+    void (*fn)(const struct service_table *table, void *arg), void *arg);
 
 #endif

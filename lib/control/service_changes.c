@@ -56,8 +56,8 @@ static bool
 changes_config(const PeerdbRoute__FlowStateChangeRequest *req)
 {
 	return req->flow_config_update != NULL &&
-	       req->flow_config_update->update_case !=
-		   PEERDB_FLOW__FLOW_CONFIG_UPDATE__UPDATE__NOT_SET;
+	    req->flow_config_update->update_case !=
+	    PEERDB_FLOW__FLOW_CONFIG_UPDATE__UPDATE__NOT_SET;
 }
 
 static void
@@ -67,8 +67,8 @@ refuse_request(struct rpc_call *call, const struct mirror *m, int requested)
 
 	call->mirror_state = (int)m->state;
 	if (requested == S(RESYNC))
-		err_set(
-		    &err, ERR_UNIMPLEMENTED, "resync is not available in this version of peerd");
+		err_set(&err, ERR_UNIMPLEMENTED,
+		    "resync is not available in this version of peerd");
 	else
 		err_set(&err, ERR_INVALID, "illegal state change requested: %s",
 		    mirror_state_name((mirror_state_t)requested));

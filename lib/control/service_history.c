@@ -106,8 +106,8 @@ counts_on_rows(void *arg, const struct err *err, const struct catalog_counts *ro
 
 		peerdb_route__cdctable_row_counts__init(t);
 		t->table_name = (char *)rows[i].destination;
-		t->counts = rows_counts(
-		    call->arena, rows[i].inserts, rows[i].updates, rows[i].deletes);
+		t->counts = rows_counts(call->arena, rows[i].inserts, rows[i].updates,
+		    rows[i].deletes);
 		msg.tables_data[i] = t;
 		inserts += rows[i].inserts;
 		updates += rows[i].updates;
@@ -126,8 +126,8 @@ cdctable_total_counts(PeerdbRoute__FlowService_Service *service,
 
 	(void)closure;
 	if (mirror_for_call(call, req->flow_job_name) != NULL)
-		catalog_counts_list(
-		    service_of(service)->options.catalog, req->flow_job_name, counts_on_rows, call);
+		catalog_counts_list(service_of(service)->options.catalog, req->flow_job_name,
+		    counts_on_rows, call);
 }
 
 static void
@@ -264,8 +264,8 @@ list_mirror_logs(PeerdbRoute__FlowService_Service *service,
 		rpc_failf(call, ERR_UNIMPLEMENTED,
 		    "page is not supported: page through the log with before_id and after_id");
 	else
-		catalog_logs_list(
-		    service_of(service)->options.catalog, &filter, logs_on_rows, call);
+		catalog_logs_list(service_of(service)->options.catalog, &filter, logs_on_rows,
+		    call);
 }
 
 void

@@ -93,10 +93,10 @@ check_mirror_here(const struct service *svc, const mirror_config_t *c, struct pe
     struct peer **destination_r, struct err *err)
 {
 	return mirror_check(c, err) &&
-	       check_peer_of_mirror(svc, c->source_name, "source_name", source_r, err) &&
-	       check_peer_of_mirror(
-		   svc, c->destination_name, "destination_name", destination_r, err) &&
-	       check_slot_is_free(svc, c, err);
+	    check_peer_of_mirror(svc, c->source_name, "source_name", source_r, err) &&
+	    check_peer_of_mirror(svc, c->destination_name, "destination_name", destination_r,
+		err) &&
+	    check_slot_is_free(svc, c, err);
 }
 
 /*
@@ -189,8 +189,8 @@ create_reply(struct rpc_call *call)
 {
 	PeerdbRoute__CreateCDCFlowResponse msg = PEERDB_ROUTE__CREATE_CDCFLOW_RESPONSE__INIT;
 
-	msg.workflow_id = arena_printf(
-	    call->arena, "%s-peerflow", call_config(call)->flow_job_name);
+	msg.workflow_id = arena_printf(call->arena, "%s-peerflow",
+	    call_config(call)->flow_job_name);
 	rpc_reply(&msg.base, call);
 }
 

@@ -70,8 +70,8 @@ peer_for_call(struct rpc_call *call, const char *name)
 static const char *
 peer_valid_words(struct rpc_call *call, const PeerdbPeers__Peer *peer)
 {
-	return arena_printf(
-	    call->arena, "%s peer %s is valid", peer_type_name((int)peer->type), peer->name);
+	return arena_printf(call->arena, "%s peer %s is valid", peer_type_name((int)peer->type),
+	    peer->name);
 }
 
 /*
@@ -356,8 +356,8 @@ drop_peer(PeerdbRoute__FlowService_Service *service, const PeerdbRoute__DropPeer
 		return;
 	users = peer_users(call, req->peer_name);
 	if (users == NULL) {
-		catalog_peer_delete(
-		    service_of(service)->options.catalog, req->peer_name, drop_on_deleted, call);
+		catalog_peer_delete(service_of(service)->options.catalog, req->peer_name,
+		    drop_on_deleted, call);
 		return;
 	}
 	err_set(&err, ERR_IN_USE, "peer \"%s\" is used by mirrors: %s", req->peer_name, users);

@@ -16,14 +16,14 @@ struct mirror;
 Google__Protobuf__Timestamp *rows_timestamp(struct arena *a, usec_t us);
 
 /* reverse: the last row first. */
-PeerdbRoute__CDCBatch **rows_batches(
-    struct arena *a, const struct catalog_batch *rows, size_t n, bool reverse);
+PeerdbRoute__CDCBatch **rows_batches(struct arena *a, const struct catalog_batch *rows, size_t n,
+    bool reverse);
 
 /* m says what is under way in tables that are not finished; NULL gives NULL. */
-PeerdbRoute__CloneTableSummary **rows_clones(
-    struct arena *a, struct mirror *m, const struct catalog_load_table *rows, size_t n);
+PeerdbRoute__CloneTableSummary **rows_clones(struct arena *a, struct mirror *m,
+    const struct catalog_load_table *rows, size_t n);
 
-PeerdbRoute__CDCRowCounts *rows_counts(
-    struct arena *a, int64_t inserts, int64_t updates, int64_t deletes);
+PeerdbRoute__CDCRowCounts *rows_counts(struct arena *a, int64_t inserts, int64_t updates,
+    int64_t deletes);
 
 #endif

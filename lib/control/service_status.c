@@ -50,8 +50,8 @@ list_mirrors(PeerdbRoute__FlowService_Service *service, const PeerdbRoute__ListM
 
 	(void)req;
 	(void)closure;
-	msg.mirrors = arena_alloc(
-	    call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
+	msg.mirrors = arena_alloc(call->arena,
+	    (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
 	HASH_ITER (hh, svc->mirrors, m, next)
 		msg.mirrors[msg.n_mirrors++] = list_item(call, m);
 	rpc_reply(&msg.base, call);
@@ -198,8 +198,8 @@ mirror_status(PeerdbRoute__FlowService_Service *service,
 	else if (req->exclude_snapshot_status)
 		status_ask_batches(st);
 	else
-		catalog_load_list(
-		    service_of(service)->options.catalog, req->flow_job_name, status_on_load, st);
+		catalog_load_list(service_of(service)->options.catalog, req->flow_job_name,
+		    status_on_load, st);
 }
 
 /* ---- the overview */
@@ -286,8 +286,8 @@ mirror_overview(PeerdbRoute__FlowService_Service *service,
 
 	(void)req;
 	(void)closure;
-	msg.mirrors = arena_alloc(
-	    call->arena, (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
+	msg.mirrors = arena_alloc(call->arena,
+	    (HASH_COUNT(svc->mirrors) + 1) * sizeof(*msg.mirrors));
 	HASH_ITER (hh, svc->mirrors, m, next)
 		msg.mirrors[msg.n_mirrors++] = mirror_overview_of(call->arena, m);
 	rpc_reply(&msg.base, call);

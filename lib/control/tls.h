@@ -15,8 +15,8 @@ struct tls_context;
 struct ssl_st;
 
 /* Errors: ERR_CONFIG naming the file. */
-bool tls_open(
-    const char *certificate, const char *key, struct tls_context **tls_r, struct err *err);
+bool tls_open(const char *certificate, const char *key, struct tls_context **tls_r,
+    struct err *err);
 bool tls_reload(struct tls_context *tls, struct err *err);
 void tls_free(struct tls_context **tls);
 

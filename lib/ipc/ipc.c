@@ -212,7 +212,11 @@ ipc_deliver(struct ipc *ch, const struct frame *f, const struct ipc_handler *h)
 	return ipc_left_callback(ch);
 }
 
-enum next_frame { FRAME_NONE, FRAME_DONE, FRAME_GONE };
+enum next_frame {
+	FRAME_NONE,
+	FRAME_DONE,
+	FRAME_GONE
+};
 
 static enum next_frame
 ipc_next_frame(struct ipc *ch)

@@ -86,8 +86,8 @@ struct ipc_callbacks {
 };
 
 /* Takes over fd (made non-blocking). generation 0: adopt that of the first frame received. */
-struct ipc *ipc_new(
-    struct event_base *base, int fd, uint64_t generation, const struct ipc_callbacks *cb);
+struct ipc *ipc_new(struct event_base *base, int fd, uint64_t generation,
+    const struct ipc_callbacks *cb);
 void ipc_free(struct ipc **ch);
 
 /* msg must be of the type's message; it is packed at once and stays the caller's. */

@@ -88,8 +88,8 @@ fork_and_exec(const char *path, char *const argv[], char *const env[], int chann
 }
 
 bool
-spawn_worker(
-    const char *path, const char *role, const char *name, pid_t *pid_r, int *fd_r, struct err *err)
+spawn_worker(const char *path, const char *role, const char *name, pid_t *pid_r, int *fd_r,
+    struct err *err)
 {
 	char *const argv[] = { (char *)"peerd-worker", (char *)role, (char *)name, NULL };
 	char **env;
@@ -97,8 +97,8 @@ spawn_worker(
 	pid_t pid;
 
 	if (access(path, X_OK) != 0)
-		return err_set(
-		    err, ERR_TRANSIENT, "could not start worker \"%s\": %s", path, strerror(errno));
+		return err_set(err, ERR_TRANSIENT, "could not start worker \"%s\": %s", path,
+		    strerror(errno));
 	if (!fd_socketpair(fds, err))
 		return false;
 	env = environ_for_worker();
@@ -107,8 +107,8 @@ spawn_worker(
 	fd_close(&fds[1]);
 	if (pid < 0) {
 		fd_close(&fds[0]);
-		return err_set(
-		    err, ERR_TRANSIENT, "could not start a worker process: %s", strerror(errno));
+		return err_set(err, ERR_TRANSIENT, "could not start a worker process: %s",
+		    strerror(errno));
 	}
 	*pid_r = pid;
 	*fd_r = fds[0];

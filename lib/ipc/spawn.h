@@ -17,7 +17,7 @@
 struct err;
 
 /* name may be NULL (probe). */
-bool spawn_worker(
-    const char *path, const char *role, const char *name, pid_t *pid_r, int *fd_r, struct err *err);
+bool spawn_worker(const char *path, const char *role, const char *name, pid_t *pid_r, int *fd_r,
+    struct err *err);
 
 #endif

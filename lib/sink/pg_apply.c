@@ -14,13 +14,13 @@
  * cannot go on, the phase is left as it is until the socket is ready.
  */
 
-#define FLUSH_EVERY	32
+#define FLUSH_EVERY 32
 
 enum step {
-	STEP_AGAIN,	/* progress was made, look again */
-	STEP_WAIT,	/* for the server to say something */
-	STEP_FULL,	/* the socket takes no more for now: wait until it does, or the server speaks */
-	STEP_DONE,	/* the batch is applied, or the sink has failed */
+	STEP_AGAIN, /* progress was made, look again */
+	STEP_WAIT,  /* for the server to say something */
+	STEP_FULL,  /* the socket takes no more for now: wait until it does, or the server speaks */
+	STEP_DONE,  /* the batch is applied, or the sink has failed */
 };
 
 /* ---- statements in flight */
@@ -78,9 +78,10 @@ warn_missing(struct pg_sink *s, struct pg_table *pt, uint32_t expected, long cha
 	if (pt->missing_told)
 		return;
 	pt->missing_told = true;
-	snprintf(words, sizeof(words), "%ld of %u rows to change were not found in destination table"
-	    " %s: was it modified there? (told once)", (long)expected - changed, expected,
-	    pt->t->destination_label);
+	snprintf(words, sizeof(words),
+	    "%ld of %u rows to change were not found in destination table"
+	    " %s: was it modified there? (told once)",
+	    (long)expected - changed, expected, pt->t->destination_label);
 	s->base.cb->on_warning(s->base.cb->arg, words);
 }
 
@@ -99,7 +100,8 @@ check_count(struct pg_sink *s, const struct in_flight *f, PGresult *res)
 	if (!s->failing) {
 		s->failing = true;
 		s->err_table = NULL;
-		err_set(&s->err, ERR_CONFIG, "the mirror's row in %s.peerdb_mirror_jobs is gone", s->meta);
+		err_set(&s->err, ERR_CONFIG, "the mirror's row in %s.peerdb_mirror_jobs is gone",
+		    s->meta);
 		err_hint(&s->err, "drop the mirror and create it again");
 	}
 }
@@ -223,8 +225,8 @@ step_pipeline(struct pg_sink *s)
 static enum step
 start_rollback(struct pg_sink *s)
 {
-	const char *sql = s->tx_open ?
-	    "ROLLBACK TO SAVEPOINT peerd; RELEASE SAVEPOINT peerd" : "ROLLBACK";
+	const char *sql = s->tx_open ? "ROLLBACK TO SAVEPOINT peerd; RELEASE SAVEPOINT peerd"
+				     : "ROLLBACK";
 
 	if (PQsendQuery(s->pq, sql) != 1)
 		return connection_lost(s);

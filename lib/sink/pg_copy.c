@@ -10,7 +10,7 @@
  * Text COPY: values separated by tabs, rows ended by line feeds, \N for NULL,
  * backslash escapes for what would be taken for one of these.
  */
-static const char signature[] = "PGCOPY\n\377\r\n";	/* its final NUL belongs to it */
+static const char signature[] = "PGCOPY\n\377\r\n"; /* its final NUL belongs to it */
 
 void
 pg_copy_sql(const struct pg_table *pt, bool text, struct buf *sql)
@@ -39,8 +39,13 @@ static void
 escape(struct row_value v, struct buf *out)
 {
 	static const char codes[256] = {
-		['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
-		['\t'] = 't', ['\v'] = 'v',
+		['\\'] = '\\',
+		['\b'] = 'b',
+		['\f'] = 'f',
+		['\n'] = 'n',
+		['\r'] = 'r',
+		['\t'] = 't',
+		['\v'] = 'v',
 	};
 	uint8_t *to = buf_room(out, (size_t)v.len * 2);
 	uint32_t i;

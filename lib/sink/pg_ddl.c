@@ -14,8 +14,8 @@
 static bool
 table_context(const PeerdWorker__MirrorTable *t, struct err *err)
 {
-	return err_context(
-	    err, "destination table \"%s\".\"%s\"", t->destination_schema, t->destination_name);
+	return err_context(err, "destination table \"%s\".\"%s\"", t->destination_schema,
+	    t->destination_name);
 }
 
 /* ---- what is there */
@@ -64,12 +64,12 @@ look(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
 
 /* A collation the destination lacks is left out: values are the same, only their order differs. */
 static bool
-fill_column(
-    struct pgconn *dst, const PeerdWorker__Column *c, struct pg_ddl_column *col_r, struct err *err)
+fill_column(struct pgconn *dst, const PeerdWorker__Column *c, struct pg_ddl_column *col_r,
+    struct err *err)
 {
 	*col_r = (struct pg_ddl_column){ .column = c, .not_null = c->not_null };
 	return c->collation[0] == '\0' ||
-	       pgtypes_has_collation(dst, c->collation, &col_r->collate, err);
+	    pgtypes_has_collation(dst, c->collation, &col_r->collate, err);
 }
 
 static bool
@@ -133,8 +133,8 @@ record_created(struct pgconn *dst, const PeerdWorker__MirrorTable *t, const char
 	    "INSERT INTO %s (mirror_name, schema_name, table_name) VALUES ($1, $2, $3)"
 	    " ON CONFLICT DO NOTHING",
 	    created_tables);
-	res = pgconn_query(
-	    dst, err, buf_str(&sql), 3, mirror, t->destination_schema, t->destination_name);
+	res = pgconn_query(dst, err, buf_str(&sql), 3, mirror, t->destination_schema,
+	    t->destination_name);
 	buf_done(&sql);
 	PQclear(res);
 	return res != NULL;
@@ -165,8 +165,8 @@ make_table(struct pgconn *dst, const PeerdWorker__MirrorTable *t,
     struct err *err)
 {
 	return pgtypes_make_schema(dst, t->destination_schema, err) &&
-	       create_table(dst, t, cfg, err) && (!with_keys || add_keys(dst, t, err)) &&
-	       record_created(dst, t, cfg->flow_job_name, created_tables, err);
+	    create_table(dst, t, cfg, err) && (!with_keys || add_keys(dst, t, err)) &&
+	    record_created(dst, t, cfg->flow_job_name, created_tables, err);
 }
 
 /* ---- keeping */
@@ -217,8 +217,8 @@ pg_ddl_prepare(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
 /* ---- keys */
 
 static bool
-has_primary_index(
-    struct pgconn *dst, const PeerdWorker__MirrorTable *t, bool *yes_r, struct err *err)
+has_primary_index(struct pgconn *dst, const PeerdWorker__MirrorTable *t, bool *yes_r,
+    struct err *err)
 {
 	PGresult *res;
 
@@ -245,8 +245,8 @@ static const char unique_key_query[] =
     " = (SELECT array_agg(k ORDER BY k COLLATE \"C\") FROM unnest(%s) k)";
 
 bool
-pg_ddl_has_unique_key(
-    struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r, struct err *err)
+pg_ddl_has_unique_key(struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r,
+    struct err *err)
 {
 	struct buf key, query;
 	PGresult *res;
@@ -255,8 +255,8 @@ pg_ddl_has_unique_key(
 	buf_init(&query, PG_DDL_SQL_MAX);
 	pg_ddl_sql_key_array(&key, table);
 	buf_printf(&query, unique_key_query, buf_str(&key));
-	res = pgconn_query(
-	    dst, err, buf_str(&query), 2, table->destination_schema, table->destination_name);
+	res = pgconn_query(dst, err, buf_str(&query), 2, table->destination_schema,
+	    table->destination_name);
 	buf_done(&query);
 	buf_done(&key);
 	if (res == NULL)
@@ -318,10 +318,10 @@ pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table, str
 	if (!pgtxn_begin(&txn, dst, err))
 		return table_context(table, err);
 	ok = wait_for_builder(dst, table, err) &&
-	     pgconn_run(dst, err,
-		 "SET LOCAL maintenance_work_mem = '512MB';"
-		 " SET LOCAL max_parallel_maintenance_workers = 2") &&
-	     build_primary(dst, table, err) && build_unique(dst, table, err);
+	    pgconn_run(dst, err,
+		"SET LOCAL maintenance_work_mem = '512MB';"
+		" SET LOCAL max_parallel_maintenance_workers = 2") &&
+	    build_primary(dst, table, err) && build_unique(dst, table, err);
 	return pgtxn_end(&txn, ok, err) || table_context(table, err);
 }
 
@@ -373,8 +373,8 @@ pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column, str
 }
 
 bool
-pg_ddl_truncate_all(
-    struct pgconn *dst, PeerdWorker__MirrorTable *const *tables, size_t ntables, struct err *err)
+pg_ddl_truncate_all(struct pgconn *dst, PeerdWorker__MirrorTable *const *tables, size_t ntables,
+    struct err *err)
 {
 	struct buf sql;
 
@@ -383,5 +383,5 @@ pg_ddl_truncate_all(
 	buf_init(&sql, PG_DDL_SQL_MAX);
 	pg_ddl_sql_truncate(&sql, tables, ntables);
 	return pgconn_run_buf(dst, &sql, err) ||
-	       err_context(err, "could not empty the destination tables");
+	    err_context(err, "could not empty the destination tables");
 }

@@ -46,8 +46,8 @@ bool pg_ddl_prepare(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
 bool pg_ddl_build_keys(struct pgconn *dst, const PeerdWorker__MirrorTable *table, struct err *err);
 
 /* Is there a valid unique index on exactly the columns changes are matched by? */
-bool pg_ddl_has_unique_key(
-    struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r, struct err *err);
+bool pg_ddl_has_unique_key(struct pgconn *dst, const PeerdWorker__MirrorTable *table, bool *yes_r,
+    struct err *err);
 
 /* default_expr: SQL for the value of rows that exist already, or NULL. */
 bool pg_ddl_add_column(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
@@ -62,7 +62,7 @@ bool pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column
     char **expr_r, struct err *err);
 
 /* Empty these tables in one statement. */
-bool pg_ddl_truncate_all(
-    struct pgconn *dst, PeerdWorker__MirrorTable *const *tables, size_t ntables, struct err *err);
+bool pg_ddl_truncate_all(struct pgconn *dst, PeerdWorker__MirrorTable *const *tables,
+    size_t ntables, struct err *err);
 
 #endif

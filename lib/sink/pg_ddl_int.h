@@ -28,8 +28,8 @@ struct pg_ddl_column {
 /* cols: one for each column of the table. */
 void pg_ddl_sql_create(struct buf *sql, const PeerdWorker__MirrorTable *t,
     const struct pg_ddl_column *cols, const PeerdbFlow__FlowConnectionConfigs *cfg);
-void pg_ddl_sql_add_column(
-    struct buf *sql, const PeerdWorker__MirrorTable *t, const struct pg_ddl_column *col);
+void pg_ddl_sql_add_column(struct buf *sql, const PeerdWorker__MirrorTable *t,
+    const struct pg_ddl_column *col);
 
 /* ALTER TABLE that adds peerd's own columns; nothing when both names are empty. */
 void pg_ddl_sql_own_columns(struct buf *sql, const PeerdWorker__MirrorTable *t,

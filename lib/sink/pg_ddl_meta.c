@@ -53,8 +53,8 @@ const char *
 pg_ddl_meta_schema(const PeerdbPeers__PostgresConfig *cfg)
 {
 	return cfg->metadata_schema != NULL && cfg->metadata_schema[0] != '\0'
-		   ? cfg->metadata_schema
-		   : PG_DDL_META_SCHEMA;
+	    ? cfg->metadata_schema
+	    : PG_DDL_META_SCHEMA;
 }
 
 static bool
@@ -108,8 +108,8 @@ make_missing_tables(struct pgconn *dst, const char *schema, struct err *err)
 	size_t i;
 
 	for (i = 0; i < META_TABLES; i++) {
-		if (!has_column(
-			dst, schema, meta_tables[i].name, meta_tables[i].newest, &there, err))
+		if (!has_column(dst, schema, meta_tables[i].name, meta_tables[i].newest, &there,
+			err))
 			return false;
 		if (!there && !make_table(dst, schema, i, err))
 			return false;
@@ -132,8 +132,8 @@ pg_ddl_metadata(struct pgconn *dst, const char *schema, struct err *err)
 /* ---- checkpoint */
 
 bool
-pg_ddl_meta_checkpoint_init(
-    struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn, struct err *err)
+pg_ddl_meta_checkpoint_init(struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn,
+    struct err *err)
 {
 	char offset[24];
 	struct buf sql;
@@ -179,20 +179,20 @@ pg_ddl_meta_restart(struct pgconn *dst, const char *schema, const char *mirror, 
 	if (!pgtxn_begin(&txn, dst, err))
 		return schema_context(schema, err);
 	ok = forget_rows(dst, schema, META_CHECKPOINT, mirror, err) &&
-	     forget_rows(dst, schema, META_PARTITIONS, mirror, err) &&
-	     forget_rows(dst, schema, META_STOPPED, mirror, err);
+	    forget_rows(dst, schema, META_PARTITIONS, mirror, err) &&
+	    forget_rows(dst, schema, META_STOPPED, mirror, err);
 	return pgtxn_end(&txn, ok, err) || schema_context(schema, err);
 }
 
 static bool
-forget_if_there(
-    struct pgconn *dst, const char *schema, size_t i, const char *mirror, struct err *err)
+forget_if_there(struct pgconn *dst, const char *schema, size_t i, const char *mirror,
+    struct err *err)
 {
 	bool there;
 
-	return has_column(
-		   dst, schema, meta_tables[i].name, meta_tables[i].mirror_column, &there, err) &&
-	       (!there || forget_rows(dst, schema, i, mirror, err));
+	return has_column(dst, schema, meta_tables[i].name, meta_tables[i].mirror_column, &there,
+		   err) &&
+	    (!there || forget_rows(dst, schema, i, mirror, err));
 }
 
 bool

@@ -40,15 +40,15 @@ const char *pg_ddl_meta_schema(const PeerdbPeers__PostgresConfig *cfg);
 bool pg_ddl_metadata(struct pgconn *dst, const char *schema, struct err *err);
 
 /* Set the mirror's checkpoint unless it has one. */
-bool pg_ddl_meta_checkpoint_init(
-    struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn, struct err *err);
+bool pg_ddl_meta_checkpoint_init(struct pgconn *dst, const char *schema, const char *mirror,
+    lsn_t lsn, struct err *err);
 
 /* Forget checkpoint, snapshot partitions, stopped tables: the mirror starts from nothing. */
-bool pg_ddl_meta_restart(
-    struct pgconn *dst, const char *schema, const char *mirror, struct err *err);
+bool pg_ddl_meta_restart(struct pgconn *dst, const char *schema, const char *mirror,
+    struct err *err);
 
 /* Forget everything about a mirror. A missing schema or table is fine. */
-bool pg_ddl_meta_forget(
-    struct pgconn *dst, const char *schema, const char *mirror, struct err *err);
+bool pg_ddl_meta_forget(struct pgconn *dst, const char *schema, const char *mirror,
+    struct err *err);
 
 #endif

@@ -76,8 +76,8 @@ pg_ddl_sql_create(struct buf *sql, const PeerdWorker__MirrorTable *t,
 }
 
 void
-pg_ddl_sql_add_column(
-    struct buf *sql, const PeerdWorker__MirrorTable *t, const struct pg_ddl_column *col)
+pg_ddl_sql_add_column(struct buf *sql, const PeerdWorker__MirrorTable *t,
+    const struct pg_ddl_column *col)
 {
 	buf_str_add(sql, "ALTER TABLE ");
 	add_table(sql, t);

@@ -13,8 +13,8 @@ take_lock(struct pgconn *dst, const char *mirror, struct err *err)
 
 	if (!pgconn_run(dst, err, "SET lock_timeout = '2s'"))
 		return false;
-	res = pgconn_query(
-	    dst, err, "SELECT pg_advisory_lock(hashtextextended('peerd:' || $1, 0))", 1, mirror);
+	res = pgconn_query(dst, err, "SELECT pg_advisory_lock(hashtextextended('peerd:' || $1, 0))",
+	    1, mirror);
 	PQclear(res);
 	return res != NULL && pgconn_run(dst, err, "SET lock_timeout = 0");
 }

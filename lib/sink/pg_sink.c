@@ -7,16 +7,16 @@
 #include "lib/sink/pg_fence.h"
 #include "lib/sink/pg_int.h"
 
-#define CONNECT_TIMEOUT	(30 * USEC_PER_SEC)
+#define CONNECT_TIMEOUT (30 * USEC_PER_SEC)
 
 /* A barrier at most this often: it costs the destination one flush of its WAL. */
-#define BARRIER_US	(100 * USEC_PER_MSEC)
+#define BARRIER_US (100 * USEC_PER_MSEC)
 
 /* Ids below it are assigned in Postgres' own sources (FirstNormalObjectId). */
-#define FIRST_USER_OID	16384
+#define FIRST_USER_OID 16384
 
 /* COPY rows are gathered in it; one row may be a gigabyte. */
-#define SCRATCH_MAX	(WAL_MESSAGE_MAX + 16 * MIB)
+#define SCRATCH_MAX (WAL_MESSAGE_MAX + 16 * MIB)
 
 /*
  * The session that applies. Commits need not wait for the disk: the source is
@@ -30,9 +30,8 @@ static const char apply_settings[] =
     " SET enable_bitmapscan = off; SET enable_material = off";
 
 /* A server or role for which commits need not wait is common: here they must. */
-static const char barrier_settings[] =
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'";
+static const char barrier_settings[] = "SELECT set_config('synchronous_commit', 'on', false)"
+				       " WHERE current_setting('synchronous_commit') = 'off'";
 
 /*
  * A transactional message needs a commit record, which is flushed (and, where
@@ -47,7 +46,8 @@ static const char columns_query[] =
     " CASE WHEN to_regoperator(format('%I.=(%s,%s)', n.nspname, b, b)) IS NOT NULL"
     "   AND n.nspname <> 'pg_catalog' THEN format('OPERATOR(%I.=)', n.nspname) ELSE '=' END"
     " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
-    " CROSS JOIN LATERAL (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END) d(base)"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END) "
+    "d(base)"
     " JOIN pg_type bt ON bt.oid = d.base JOIN pg_namespace n ON n.oid = bt.typnamespace"
     " CROSS JOIN LATERAL (SELECT format_type(d.base, -1)) f(b)"
     " WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped";
@@ -73,7 +73,8 @@ fill_columns(struct pg_table *pt, const PGresult *res, struct err *err)
 	for (i = 0; i < t->ncols; i++) {
 		row = find_row(res, t->cols[i].destination);
 		if (row < 0)
-			return err_set(err, ERR_CONFIG, "column \"%s\" not found in destination table %s",
+			return err_set(err, ERR_CONFIG,
+			    "column \"%s\" not found in destination table %s",
 			    t->cols[i].destination, t->destination_label);
 		pt->types[i] = (Oid)pgcell_i64(res, row, 1);
 		pt->array_types[i] = (Oid)pgcell_i64(res, row, 2);
@@ -97,8 +98,8 @@ load_table(struct pg_sink *s, struct pg_table *pt, struct err *err)
 		return false;
 	ok = fill_columns(pt, res, err);
 	PQclear(res);
-	return ok && (pt->t->nkeys == 0 ||
-		pg_ddl_has_unique_key(s->conn, pt->t->def, &pt->unique, err));
+	return ok &&
+	    (pt->t->nkeys == 0 || pg_ddl_has_unique_key(s->conn, pt->t->def, &pt->unique, err));
 }
 
 static void

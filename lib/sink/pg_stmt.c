@@ -6,9 +6,9 @@
 #include "lib/conn/pgconn.h"
 #include "lib/sink/pg_int.h"
 
-#define SQL_MAX		(4 * MIB)
-#define PARAMS_MAX	65535	/* of one statement: the protocol's u16 */
-#define NAME_MAX_BYTES	32
+#define SQL_MAX	       (4 * MIB)
+#define PARAMS_MAX     65535 /* of one statement: the protocol's u16 */
+#define NAME_MAX_BYTES 32
 
 /* Key of the cache: kind, rows, and a bit per column that is left out. */
 struct stmt_key {
@@ -547,8 +547,8 @@ pg_stmt_send(struct pg_sink *s, struct pg_table *pt, struct pg_stmt *st, uint32_
 		st->prepared = true;
 		pg_flight_push(s, (struct in_flight){ .pt = pt, .preparing = st });
 	}
-	if (PQsendQueryPrepared(s->pq, st->name, (int)s->nparams, s->values, s->lengths,
-		s->formats, 1) != 1)
+	if (PQsendQueryPrepared(s->pq, st->name, (int)s->nparams, s->values, s->lengths, s->formats,
+		1) != 1)
 		return false;
 	pg_flight_push(s, (struct in_flight){ .pt = pt, .rows = rows });
 	return true;

@@ -5,10 +5,10 @@
 #include "lib/sink/pg_int.h"
 
 /* From this many rows on, COPY's fixed cost (about a millisecond) is earned back. */
-#define COPY_ROWS_MIN	1000
+#define COPY_ROWS_MIN 1000
 
 /* Keys of one array parameter: larger ones make the planner's choices worse, not better. */
-#define ARRAY_KEYS_MAX	5000
+#define ARRAY_KEYS_MAX 5000
 
 /* ---- what a segment takes */
 
@@ -367,7 +367,8 @@ send_insert(struct pg_sink *s, struct pg_table *pt, const struct row *new)
 	if (dead_may_stay(s, pt) && !send_delete_dead(s, pt, new))
 		return false;
 	add_row_params(s, pt, new, false);
-	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, upsert ? STMT_UPSERT : STMT_INSERT, 1, NULL), 1);
+	return pg_stmt_send(s, pt, pg_stmt_get(s, pt, upsert ? STMT_UPSERT : STMT_INSERT, 1, NULL),
+	    1);
 }
 
 static bool
@@ -461,8 +462,9 @@ pg_task_send(struct pg_sink *s, struct task *task, bool *done_r)
 		[TASK_ORDERED] = send_ordered,
 		[TASK_CHECKPOINT] = send_checkpoint,
 	};
-	uint32_t total = task->kind == TASK_ORDERED ? task->c->nchanges :
-	    task->kind == TASK_SQL || task->kind == TASK_CHECKPOINT ? 1 : task->set.n;
+	uint32_t total = task->kind == TASK_ORDERED		      ? task->c->nchanges
+	    : task->kind == TASK_SQL || task->kind == TASK_CHECKPOINT ? 1
+								      : task->set.n;
 
 	if (!senders[task->kind](s, task))
 		return false;

@@ -106,7 +106,7 @@ struct sink_config {
 	const PeerdbPeers__Peer *peer;
 	struct table **tables;
 	uint32_t ntables;
-	const struct pgconn_interrupt *intr;	/* while open() waits */
+	const struct pgconn_interrupt *intr; /* while open() waits */
 	const struct sink_callbacks *cb;
 };
 

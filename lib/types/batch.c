@@ -3,7 +3,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 
-#define BATCH_ARENA_BLOCK	(256 * KIB)
+#define BATCH_ARENA_BLOCK (256 * KIB)
 
 struct batch *
 batch_new(uint32_t ntables)
@@ -55,7 +55,11 @@ batch_add(struct batch *b, struct table *t, enum change_op op, const struct row 
 	}
 	note_opened(b);
 	b->changes[b->nchanges++] = (struct change){
-		.table = t, .op = op, .old = old, .old_whole = old_whole, .new = new,
+		.table = t,
+		.op = op,
+		.old = old,
+		.old_whole = old_whole,
+		.new = new,
 	};
 	b->counts[t->index][op]++;
 }

@@ -24,27 +24,35 @@
 #include "lib/types/row.h"
 #include "lib/types/table.h"
 
-enum change_op { CHANGE_INSERT, CHANGE_UPDATE, CHANGE_DELETE };
-#define CHANGE_OPS	3
+enum change_op {
+	CHANGE_INSERT,
+	CHANGE_UPDATE,
+	CHANGE_DELETE
+};
+#define CHANGE_OPS 3
 
 struct change {
 	struct table *table;
-	const struct row *old;	/* key or whole old row; NULL when the source sent none */
-	const struct row *new;	/* NULL for a delete */
+	const struct row *old; /* key or whole old row; NULL when the source sent none */
+	const struct row *new; /* NULL for a delete */
 	uint8_t op;
-	bool old_whole;		/* old has every column, not only the key */
+	bool old_whole; /* old has every column, not only the key */
 };
 
-enum segment_kind { SEGMENT_CHANGES, SEGMENT_TRUNCATE, SEGMENT_DDL };
+enum segment_kind {
+	SEGMENT_CHANGES,
+	SEGMENT_TRUNCATE,
+	SEGMENT_DDL
+};
 
 struct segment {
 	enum segment_kind kind;
-	uint32_t from, to;	/* CHANGES: indexes of batch->changes */
-	struct table **tables;	/* TRUNCATE: which */
+	uint32_t from, to;     /* CHANGES: indexes of batch->changes */
+	struct table **tables; /* TRUNCATE: which */
 	uint32_t ntables;
 	bool cascade, restart;
-	const char *sql;	/* DDL: the destination's statement */
-	lsn_t commit_lsn;	/* LSN_INVALID: no source commit here */
+	const char *sql;  /* DDL: the destination's statement */
+	lsn_t commit_lsn; /* LSN_INVALID: no source commit here */
 };
 
 struct batch {
@@ -53,42 +61,42 @@ struct batch {
 	uint32_t nchanges, changes_cap;
 	struct segment *segments;
 	uint32_t nsegments, segments_cap;
-	uint64_t (*counts)[CHANGE_OPS];	/* [table->index][op] */
+	uint64_t (*counts)[CHANGE_OPS]; /* [table->index][op] */
 	uint32_t ntables;
 
-	uint64_t id;			/* counts from 1 per mirror */
-	lsn_t start_lsn;		/* commit position of the first transaction in it */
-	lsn_t end_lsn;			/* end of the last commit in it; LSN_INVALID: none yet */
-	usec_t opened_us;		/* wall clock of the first change */
-	usec_t commit_us;		/* source's wall clock of the last commit */
+	uint64_t id;	  /* counts from 1 per mirror */
+	lsn_t start_lsn;  /* commit position of the first transaction in it */
+	lsn_t end_lsn;	  /* end of the last commit in it; LSN_INVALID: none yet */
+	usec_t opened_us; /* wall clock of the first change */
+	usec_t commit_us; /* source's wall clock of the last commit */
 
-	uint32_t open_from;		/* first change not in a segment yet */
-	uint32_t boundary;		/* changes before it are committed on the source */
+	uint32_t open_from; /* first change not in a segment yet */
+	uint32_t boundary;  /* changes before it are committed on the source */
 };
 
 struct batch *batch_new(uint32_t ntables);
-void	batch_free(struct batch **b);
-void	batch_reset(struct batch *b);
+void batch_free(struct batch **b);
+void batch_reset(struct batch *b);
 
-void	batch_add(struct batch *b, struct table *t, enum change_op op, const struct row *old,
-	    bool old_whole, const struct row *new);
-void	batch_truncate(struct batch *b, struct table **tables, uint32_t ntables, bool cascade,
-	    bool restart);
-void	batch_ddl(struct batch *b, const char *sql);	/* sql is copied */
+void batch_add(struct batch *b, struct table *t, enum change_op op, const struct row *old,
+    bool old_whole, const struct row *new);
+void batch_truncate(struct batch *b, struct table **tables, uint32_t ntables, bool cascade,
+    bool restart);
+void batch_ddl(struct batch *b, const char *sql); /* sql is copied */
 
 /* Of a transaction that has changes, in this batch or in the one before. */
-void	batch_commit(struct batch *b, lsn_t end_lsn, usec_t commit_us);
+void batch_commit(struct batch *b, lsn_t end_lsn, usec_t commit_us);
 
 /* No more will be added; segments are complete. */
-void	batch_close(struct batch *b);
+void batch_close(struct batch *b);
 
 /* Nothing to apply and nothing to commit. */
-bool	batch_empty(const struct batch *b);
+bool batch_empty(const struct batch *b);
 
 /* At the ceiling of rows or bytes. max_changes: the mirror's own limit. */
-bool	batch_full(const struct batch *b, uint32_t max_changes);
+bool batch_full(const struct batch *b, uint32_t max_changes);
 
 /* Does everything in it belong to transactions that have committed? */
-bool	batch_at_commit(const struct batch *b);
+bool batch_at_commit(const struct batch *b);
 
 #endif

@@ -2,7 +2,7 @@
 
 /* What is known of one key: was it there before the run, is it there after, and how it looks. */
 struct entry {
-	const struct row *row;	/* last image, or the row that named the key */
+	const struct row *row; /* last image, or the row that named the key */
 	bool before;
 	bool after;
 };
@@ -10,9 +10,9 @@ struct entry {
 struct keymap {
 	struct arena *arena;
 	const struct table *table;
-	struct entry *entries;	/* in order of first touch */
+	struct entry *entries; /* in order of first touch */
 	uint32_t n;
-	uint32_t *slots;	/* entry number + 1; 0 is free */
+	uint32_t *slots; /* entry number + 1; 0 is free */
 	uint32_t mask;
 };
 
@@ -52,7 +52,7 @@ put_insert(struct keymap *m, const struct row *new)
 	struct entry *e = keymap_get(m, new);
 
 	if (e->row != NULL && e->after)
-		return false;	/* inserted twice: the stream contradicts itself */
+		return false; /* inserted twice: the stream contradicts itself */
 	e->row = new;
 	e->after = true;
 	return true;

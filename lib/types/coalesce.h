@@ -26,18 +26,18 @@ struct row_set {
 
 struct coalesced {
 	struct table *table;
-	const struct change **changes;	/* all of the table's, in order */
+	const struct change **changes; /* all of the table's, in order */
 	uint32_t nchanges;
-	bool ordered;			/* the sets below are empty then */
-	struct row_set deletes;		/* rows that hold at least the key */
-	struct row_set updates;		/* whole new rows, the key unchanged */
-	struct row_set partials;	/* updates with unchanged columns left */
+	bool ordered;		 /* the sets below are empty then */
+	struct row_set deletes;	 /* rows that hold at least the key */
+	struct row_set updates;	 /* whole new rows, the key unchanged */
+	struct row_set partials; /* updates with unchanged columns left */
 	struct row_set inserts;
-	struct row_set ghosts;		/* inserted and deleted within the run: last state */
+	struct row_set ghosts; /* inserted and deleted within the run: last state */
 };
 
 /* One entry per table that the run touches and that is not stopped, in order of first touch. */
 struct coalesced *coalesce(struct arena *a, const struct batch *b, uint32_t from, uint32_t to,
-	    uint32_t *n_r);
+    uint32_t *n_r);
 
 #endif

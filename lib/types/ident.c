@@ -72,8 +72,8 @@ ident_parse_table(const char *text, struct table_ident *t_r, struct err *err)
 	if (s == NULL)
 		return false;
 	if (*s == '\0')
-		return err_set(
-		    err, ERR_CONFIG, "table name '%s' has no schema, expected schema.table", text);
+		return err_set(err, ERR_CONFIG,
+		    "table name '%s' has no schema, expected schema.table", text);
 	if (*s == '.')
 		s = read_part(text, s + 1, t.name, err);
 	if (s == NULL)

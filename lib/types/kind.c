@@ -45,8 +45,8 @@ kind_of_postgres(const char *typname, char typtype, bool array)
 		return array ? "array_enum" : "enum";
 	for (i = 0; typtype == 'b' && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i].typname, typname) == 0)
-			return !array			? kinds[i].kind
-			       : kinds[i].array != NULL ? kinds[i].array
-							: "array_string";
+			return !array		     ? kinds[i].kind
+			    : kinds[i].array != NULL ? kinds[i].array
+						     : "array_string";
 	return array ? "array_string" : "string";
 }

@@ -103,8 +103,8 @@ static const struct entry table[STATES][EV_COUNT] = {
 };
 
 bool
-mirror_fsm_step(
-    mirror_state_t state, mirror_state_t phase, enum mirror_event event, struct mirror_step *step_r)
+mirror_fsm_step(mirror_state_t state, mirror_state_t phase, enum mirror_event event,
+    struct mirror_step *step_r)
 {
 	const struct entry *e;
 
@@ -144,5 +144,5 @@ bool
 mirror_state_has_worker(mirror_state_t state)
 {
 	return state == SETUP || state == SNAPSHOT || state == RUNNING || state == PAUSING ||
-	       state == TERMINATING;
+	    state == TERMINATING;
 }

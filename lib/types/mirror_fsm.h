@@ -52,14 +52,14 @@ enum mirror_event {
 #define X(name, text) EV_##name,
 	MIRROR_EVENTS(X)
 #undef X
-	    EV_COUNT
+	EV_COUNT
 };
 
 enum mirror_action {
 #define X(name) MIRROR_ACT_##name,
 	MIRROR_ACTIONS(X)
 #undef X
-	    MIRROR_ACT_COUNT
+	MIRROR_ACT_COUNT
 };
 
 struct mirror_step {

@@ -6,14 +6,14 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 
-#define NOT_CARRIED	(-1)	/* excluded or generated: in the stream, not in the table */
+#define NOT_CARRIED (-1) /* excluded or generated: in the stream, not in the table */
 
 struct rel {
 	relid_t relid;
-	struct table *table;	/* NULL: ignored */
-	bool identifies;	/* old rows have the key that the table is matched by */
+	struct table *table; /* NULL: ignored */
+	bool identifies;     /* old rows have the key that the table is matched by */
 	uint16_t ncols;
-	int16_t *to;		/* stream column -> table column, or NOT_CARRIED */
+	int16_t *to; /* stream column -> table column, or NOT_CARRIED */
 	UT_hash_handle hh;
 };
 
@@ -21,7 +21,7 @@ struct relmap {
 	struct table **tables;
 	uint32_t ntables;
 	struct rel *rels;
-	struct rel *last;	/* most changes follow one of the same table */
+	struct rel *last; /* most changes follow one of the same table */
 };
 
 struct relmap *
@@ -89,7 +89,8 @@ find_table(struct relmap *m, const struct pgoutput_relation *rel)
 	/* dropped and created again under the same name, it has another id */
 	for (i = 0; i < m->ntables; i++) {
 		t = m->tables[i];
-		if (strcmp(t->source_schema, rel->schema) == 0 && strcmp(t->source_name, rel->name) == 0)
+		if (strcmp(t->source_schema, rel->schema) == 0 &&
+		    strcmp(t->source_name, rel->name) == 0)
 			return t;
 	}
 	return NULL;
@@ -116,7 +117,8 @@ deliberately_left_out(const struct table *t, const char *name)
 		if (strcmp(def->excluded[i], name) == 0)
 			return true;
 	for (i = 0; i < def->n_columns; i++)
-		if (def->columns[i]->generated[0] != '\0' && strcmp(def->columns[i]->name, name) == 0)
+		if (def->columns[i]->generated[0] != '\0' &&
+		    strcmp(def->columns[i]->name, name) == 0)
 			return true;
 	return false;
 }
@@ -124,8 +126,10 @@ deliberately_left_out(const struct table *t, const char *name)
 static bool
 mismatch(struct err *err, const struct table *t, const char *column, const char *what)
 {
-	err_set(err, ERR_DATA, "column \"%s\" of %s %s on the source", column, t->source_label, what);
-	return err_hint(err, "the table's changes stop here, other tables go on; drop and create the"
+	err_set(err, ERR_DATA, "column \"%s\" of %s %s on the source", column, t->source_label,
+	    what);
+	return err_hint(err,
+	    "the table's changes stop here, other tables go on; drop and create the"
 	    " mirror again to load the table in its new form");
 }
 
@@ -154,7 +158,8 @@ map_columns(struct rel *r, const struct table *t, const struct pgoutput_relation
 		seen[to] = true;
 		if (t->cols[to].key && !c.key)
 			r->identifies = false;
-		if (c.type_oid != t->cols[to].type_oid || c.type_modifier != t->cols[to].type_modifier)
+		if (c.type_oid != t->cols[to].type_oid ||
+		    c.type_modifier != t->cols[to].type_modifier)
 			return mismatch(err, t, c.name, "changed its type");
 	}
 	return true;
@@ -206,7 +211,8 @@ relmap_remap(struct relmap *m, const struct pgoutput_relation *rel, struct err *
 	case RELMAP_SAME:
 		return true;
 	case RELMAP_COLUMNS_ADDED:
-		return err_set(err, ERR_DATA, "table %s changed again before its new columns could be read",
+		return err_set(err, ERR_DATA,
+		    "table %s changed again before its new columns could be read",
 		    r->table->source_label);
 	default:
 		return false;
@@ -219,8 +225,8 @@ relmap_table(struct relmap *m, relid_t relid, struct table **t_r, struct err *er
 	struct rel *r = rel_get(m, relid);
 
 	if (r == NULL)
-		return err_set(err, ERR_PROTOCOL, "change of relation %u, which was never announced",
-		    relid);
+		return err_set(err, ERR_PROTOCOL,
+		    "change of relation %u, which was never announced", relid);
 	*t_r = r->table != NULL && !r->table->stopped ? r->table : NULL;
 	return true;
 }
@@ -242,8 +248,9 @@ take_value(const struct table *t, uint16_t col, struct pgoutput_value v, struct 
 		return true;
 	}
 	if (v.form != expected)
-		return err_set(err, ERR_PROTOCOL, "column \"%s\" of %s came in form '%c' instead of '%c'",
-		    t->cols[col].name, t->source_label, v.form, expected);
+		return err_set(err, ERR_PROTOCOL,
+		    "column \"%s\" of %s came in form '%c' instead of '%c'", t->cols[col].name,
+		    t->source_label, v.form, expected);
 	to->len = (uint32_t)v.bytes.n;
 	to->p = v.bytes.p;
 	return true;

@@ -19,19 +19,19 @@
 #include "lib/base/arena.h"
 #include "lib/base/slice.h"
 
-#define ROW_NULL	0xffffffffu
-#define ROW_UNCHANGED	0xfffffffeu
+#define ROW_NULL      0xffffffffu
+#define ROW_UNCHANGED 0xfffffffeu
 
 struct row {
-	uint32_t size;		/* bytes of data */
-	uint16_t unchanged;	/* columns that are ROW_UNCHANGED */
+	uint32_t size;	    /* bytes of data */
+	uint16_t unchanged; /* columns that are ROW_UNCHANGED */
 	bool text;
 	uint8_t data[];
 };
 
 /* One value while a row is being built or read. */
 struct row_value {
-	uint32_t len;		/* or ROW_NULL, ROW_UNCHANGED */
+	uint32_t len; /* or ROW_NULL, ROW_UNCHANGED */
 	const uint8_t *p;
 };
 
@@ -55,24 +55,24 @@ row_next(const struct row *r, const uint8_t **at)
 }
 
 /* All values of a row, in table order. */
-void	row_values(const struct row *r, uint16_t ncols, struct row_value *values_r);
+void row_values(const struct row *r, uint16_t ncols, struct row_value *values_r);
 
 /* The key's bytes: length and value of each key column. The hash and the comparison agree. */
 uint64_t row_key_hash(const struct table *t, const struct row *r);
-int	row_key_compare(const struct table *t, const struct row *a, const struct row *b);
+int row_key_compare(const struct table *t, const struct row *a, const struct row *b);
 
 /* newer, with its unchanged values taken from older (which may leave some unchanged too). */
 struct row *row_merge(struct arena *a, const struct table *t, const struct row *older,
-	    const struct row *newer);
+    const struct row *newer);
 
 /* Has every key column a value? */
-bool	row_has_key(const struct table *t, const struct row *r);
+bool row_has_key(const struct table *t, const struct row *r);
 
 /*
  * new, with the key's values that were not sent (unchanged TOAST) taken from
  * old, which is NULL or has at least the key; NULL when they are nowhere.
  */
 const struct row *row_complete_key(struct arena *a, const struct table *t, const struct row *old,
-	    const struct row *new);
+    const struct row *new);
 
 #endif

@@ -19,7 +19,8 @@ fill_columns(struct arena *a, struct table *t)
 			continue;
 		c = &t->cols[t->ncols];
 		c->name = from->name;
-		c->destination = from->destination_name != NULL ? from->destination_name : from->name;
+		c->destination = from->destination_name != NULL ? from->destination_name
+								: from->name;
 		c->type_name = from->type_name;
 		c->type_oid = from->type_oid;
 		c->type_modifier = from->type_modifier;

@@ -19,20 +19,20 @@
 #include "protos/worker.pb-c.h"
 
 struct column {
-	const char *name;		/* on the source */
-	const char *destination;	/* on the destination */
-	const char *type_name;		/* with modifier, qualified: usable in SQL */
+	const char *name;	 /* on the source */
+	const char *destination; /* on the destination */
+	const char *type_name;	 /* with modifier, qualified: usable in SQL */
 	uint32_t type_oid;
 	int32_t type_modifier;
 	bool key;
 };
 
 struct table {
-	uint32_t index;			/* position in the mirror */
+	uint32_t index; /* position in the mirror */
 	relid_t relid;
 	const char *source_schema, *source_name;
 	const char *destination_schema, *destination_name;
-	const char *destination_label;	/* schema.table, as the mirror's mapping has it */
+	const char *destination_label; /* schema.table, as the mirror's mapping has it */
 	const char *source_label;
 	uint16_t ncols;
 	struct column *cols;
@@ -40,7 +40,7 @@ struct table {
 	uint16_t *keys;			/* column indexes, in key order */
 	bool binary;			/* every column may travel in binary form */
 	bool stopped;			/* in error: its changes are left out */
-	const char *error, *error_hint;	/* why; empty while it goes on */
+	const char *error, *error_hint; /* why; empty while it goes on */
 	const PeerdWorker__MirrorTable *def;
 };
 
@@ -48,6 +48,6 @@ struct table *table_new(struct arena *mirror, uint32_t index, const PeerdWorker_
 
 /* From now on its changes are left out. The first reason is kept, in a. */
 struct err;
-void	table_stop(struct arena *a, struct table *t, const struct err *why);
+void table_stop(struct arena *a, struct table *t, const struct err *why);
 
 #endif

@@ -9,7 +9,7 @@ static bool
 is_token_char(unsigned char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 static bool
@@ -246,8 +246,8 @@ parse_connection(struct http1_head *h, int *status_r, struct err *err)
 }
 
 bool
-http1_head_parse(
-    struct slice head, struct arena *a, struct http1_head *head_r, int *status_r, struct err *err)
+http1_head_parse(struct slice head, struct arena *a, struct http1_head *head_r, int *status_r,
+    struct err *err)
 {
 	struct http1_head h = { 0 };
 	char *text = arena_strndup(a, (const char *)head.p, head.n), *line;

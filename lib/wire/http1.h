@@ -31,7 +31,11 @@ struct err;
 
 #define HTTP1_HEADERS_MAX 64
 
-enum http1_framing { HTTP1_NO_BODY, HTTP1_LENGTH, HTTP1_CHUNKED };
+enum http1_framing {
+	HTTP1_NO_BODY,
+	HTTP1_LENGTH,
+	HTTP1_CHUNKED
+};
 
 struct http1_header {
 	const char *name;
@@ -57,8 +61,8 @@ size_t http1_head_length(struct slice bytes);
 /* Empty lines that some clients send between requests; to be dropped before a head. */
 size_t http1_leading_blank(struct slice bytes);
 
-bool http1_head_parse(
-    struct slice head, struct arena *a, struct http1_head *head_r, int *status_r, struct err *err);
+bool http1_head_parse(struct slice head, struct arena *a, struct http1_head *head_r, int *status_r,
+    struct err *err);
 
 /* The value of a header, any case; NULL when absent. http1_header_count tells repetitions. */
 const char *http1_header(const struct http1_head *h, const char *name);
@@ -71,13 +75,13 @@ bool http1_has_token(const char *value, const char *token);
  * Percent-decoding; with plus, '+' is a blank, as in a query. Refuses bad
  * escapes, NUL and what is not UTF-8.
  */
-bool http1_decode(
-    struct arena *a, struct slice text, bool plus, const char **text_r, struct err *err);
+bool http1_decode(struct arena *a, struct slice text, bool plus, const char **text_r,
+    struct err *err);
 
 /* Called with each decoded name=value of a query, in order; false stops. */
 typedef bool http1_param_fn(void *arg, const char *name, const char *value, struct err *err);
-bool http1_query_each(
-    struct arena *a, const char *query, http1_param_fn *fn, void *arg, struct err *err);
+bool http1_query_each(struct arena *a, const char *query, http1_param_fn *fn, void *arg,
+    struct err *err);
 
 /* ---- chunked bodies */
 
@@ -95,8 +99,8 @@ struct http1_chunks {
 	}
 
 /* Decode what is there into out (bounded by its own ceiling); *used_r bytes were consumed. */
-bool http1_chunks_feed(
-    struct http1_chunks *c, struct slice in, size_t *used_r, struct buf *out, struct err *err);
+bool http1_chunks_feed(struct http1_chunks *c, struct slice in, size_t *used_r, struct buf *out,
+    struct err *err);
 bool http1_chunks_done(const struct http1_chunks *c);
 
 #endif

@@ -94,8 +94,8 @@ chunk_line_byte(struct http1_chunks *c, uint8_t b, struct err *err)
 }
 
 bool
-http1_chunks_feed(
-    struct http1_chunks *c, struct slice in, size_t *used_r, struct buf *out, struct err *err)
+http1_chunks_feed(struct http1_chunks *c, struct slice in, size_t *used_r, struct buf *out,
+    struct err *err)
 {
 	size_t used = 0, n;
 

@@ -22,8 +22,8 @@ struct scan {
 static bool
 scan_fail(struct scan *s, const char *at, const char *what)
 {
-	return err_set(
-	    s->err, ERR_INVALID, "invalid JSON at byte %zu: %s", (size_t)(at - s->start), what);
+	return err_set(s->err, ERR_INVALID, "invalid JSON at byte %zu: %s", (size_t)(at - s->start),
+	    what);
 }
 
 static bool
@@ -36,9 +36,9 @@ scan_hex4(const char *p, const char *end, unsigned *code_r)
 	for (int i = 0; i < 4; i++) {
 		if (!isxdigit((unsigned char)p[i]))
 			return false;
-		code = code * 16 + (unsigned)(isdigit((unsigned char)p[i])
-						  ? p[i] - '0'
-						  : (p[i] | 0x20) - 'a' + 10);
+		code = code * 16 +
+		    (unsigned)(isdigit((unsigned char)p[i]) ? p[i] - '0'
+							    : (p[i] | 0x20) - 'a' + 10);
 	}
 	*code_r = code;
 	return true;
@@ -179,8 +179,8 @@ scan_text(const char *text, size_t n, struct err *err)
 			return false;
 	}
 	if (s.values > JSON_VALUES_MAX)
-		return err_set(
-		    err, ERR_TOO_LARGE, "the JSON text has more than %u values", JSON_VALUES_MAX);
+		return err_set(err, ERR_TOO_LARGE, "the JSON text has more than %u values",
+		    JSON_VALUES_MAX);
 	return true;
 }
 
@@ -241,8 +241,8 @@ json_parse(const char *text, size_t n, cJSON **tree_r, struct err *err)
 	at = skip_blanks(text, at, n);
 	if (at != n) {
 		cJSON_Delete(tree);
-		return err_set(
-		    err, ERR_INVALID, "invalid JSON at byte %zu: text after the end", at);
+		return err_set(err, ERR_INVALID, "invalid JSON at byte %zu: text after the end",
+		    at);
 	}
 	*tree_r = tree;
 	return true;

@@ -19,7 +19,8 @@ lsn_parse(const char *s, lsn_t *lsn_r)
 
 	if (strlen(s) > 17 || strspn(s, "0123456789abcdefABCDEF/") != strlen(s))
 		return false;
-	if (sscanf(s, "%8" SCNx32 "/%8" SCNx32 "%n", &hi, &lo, &used) != 2 || used < 0 || s[used] != '\0')
+	if (sscanf(s, "%8" SCNx32 "/%8" SCNx32 "%n", &hi, &lo, &used) != 2 || used < 0 ||
+	    s[used] != '\0')
 		return false;
 	*lsn_r = (lsn_t)hi << 32 | lo;
 	return true;

@@ -12,20 +12,20 @@
 #include <stdint.h>
 
 typedef uint64_t lsn_t;
-typedef uint32_t relid_t;	/* pg_class.oid of the source */
+typedef uint32_t relid_t; /* pg_class.oid of the source */
 
-#define LSN_INVALID	((lsn_t)0)
-#define LSN_TEXT_MAX	20	/* "FFFFFFFF/FFFFFFFF" and its NUL, rounded up */
+#define LSN_INVALID  ((lsn_t)0)
+#define LSN_TEXT_MAX 20 /* "FFFFFFFF/FFFFFFFF" and its NUL, rounded up */
 
 struct lsn_text {
 	char s[LSN_TEXT_MAX];
 };
 
 /* lsn_str(l) lives until the end of the enclosing block: for printf arguments. */
-#define lsn_str(lsn)	(lsn_format(lsn).s)
+#define lsn_str(lsn) (lsn_format(lsn).s)
 struct lsn_text lsn_format(lsn_t lsn);
 
 /* False (and *lsn_r untouched) unless the whole of s is an LSN. */
-bool	lsn_parse(const char *s, lsn_t *lsn_r);
+bool lsn_parse(const char *s, lsn_t *lsn_r);
 
 #endif

@@ -65,10 +65,10 @@ pbfield_is_map(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescr
 	json[0] = (char)toupper((unsigned char)json[0]);
 	snprintf(expect, sizeof(expect), "%sEntry", json);
 	return strcmp(entry->short_name, expect) == 0 &&
-	       strncmp(entry->name, desc->name, strlen(desc->name)) == 0 &&
-	       entry->fields[0].type == PROTOBUF_C_TYPE_STRING &&
-	       strcmp(entry->fields[0].name, "key") == 0 &&
-	       strcmp(entry->fields[1].name, "value") == 0;
+	    strncmp(entry->name, desc->name, strlen(desc->name)) == 0 &&
+	    entry->fields[0].type == PROTOBUF_C_TYPE_STRING &&
+	    strcmp(entry->fields[0].name, "key") == 0 &&
+	    strcmp(entry->fields[1].name, "value") == 0;
 }
 
 uint32_t

@@ -41,8 +41,8 @@ union pbvalue {
 ProtobufCMessage *pbmsg_new(const ProtobufCMessageDescriptor *desc);
 
 /* NULL when there is none of that exact proto name. */
-const ProtobufCFieldDescriptor *pbfield_find(
-    const ProtobufCMessageDescriptor *desc, const char *name);
+const ProtobufCFieldDescriptor *pbfield_find(const ProtobufCMessageDescriptor *desc,
+    const char *name);
 
 size_t pbfield_value_size(const ProtobufCFieldDescriptor *f);
 
@@ -72,8 +72,8 @@ size_t pbfield_count(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor
 void *pbfield_at(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, size_t i);
 
 /* The sub-message of a present message field, or of the i-th entry. */
-ProtobufCMessage *pbfield_msg(
-    const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, size_t i);
+ProtobufCMessage *pbfield_msg(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+    size_t i);
 
 /* Store a value, taking over what it owns; what was there before is freed. */
 void pbfield_set(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, union pbvalue v);

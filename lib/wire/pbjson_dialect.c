@@ -102,8 +102,8 @@ hint_known_names(const struct pbjson_reader *r, const ProtobufCMessageDescriptor
 	size_t n = 0;
 
 	for (unsigned i = 0; i < desc->n_fields && n < sizeof(list); i++)
-		n += (size_t)snprintf(
-		    list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "", desc->fields[i].name);
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "",
+		    desc->fields[i].name);
 	if (desc->n_fields == 0)
 		return err_hint(r->err, "there are no fields here");
 	if (n >= sizeof(list))

@@ -38,8 +38,8 @@ bool pbjson_read_member(const struct pbjson_reader *r, const struct pbjson_path 
     const ProtobufCFieldDescriptor *f, const cJSON *item, ProtobufCMessage *msg);
 
 /* The field a key stands for, in either spelling or by an alias; NULL if none. */
-const ProtobufCFieldDescriptor *pbjson_lookup(
-    const ProtobufCMessageDescriptor *desc, const char *key);
+const ProtobufCFieldDescriptor *pbjson_lookup(const ProtobufCMessageDescriptor *desc,
+    const char *key);
 
 /* Refuse a key that pbjson_lookup() does not know. */
 bool pbjson_unknown(const struct pbjson_reader *r, const struct pbjson_path *path,

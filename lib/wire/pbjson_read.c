@@ -85,8 +85,8 @@ map_find(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const c
 }
 
 static void
-map_append(
-    ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const char *key, union pbvalue value)
+map_append(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const char *key,
+    union pbvalue value)
 {
 	union pbvalue entry = { .msg = pbmsg_new(f->descriptor) };
 	const ProtobufCFieldDescriptor *fields = entry.msg->descriptor->fields;

@@ -116,8 +116,8 @@ read_double_text(const char *text, double *d_r)
 }
 
 static bool
-read_number(
-    const struct pbjson_reader *r, const struct pbjson_path *path, const cJSON *item, double *d_r)
+read_number(const struct pbjson_reader *r, const struct pbjson_path *path, const cJSON *item,
+    double *d_r)
 {
 	double d = item->valuedouble;
 
@@ -176,8 +176,8 @@ enum_hint(const struct pbjson_reader *r, const ProtobufCEnumDescriptor *e)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < e->n_values && n < sizeof(list); i++)
-		n += (size_t)snprintf(
-		    list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "", e->values[i].name);
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "",
+		    e->values[i].name);
 	err_hint(r->err, "known names: %s", list);
 }
 

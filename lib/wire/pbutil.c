@@ -32,7 +32,7 @@ static bool
 is_optional_number(const ProtobufCFieldDescriptor *f)
 {
 	return f->label == PROTOBUF_C_LABEL_OPTIONAL && !pbfield_is_oneof(f) &&
-	       f->type < PROTOBUF_C_TYPE_STRING;
+	    f->type < PROTOBUF_C_TYPE_STRING;
 }
 
 /* `blank` is an empty message of the same type: its members are the defaults. */
@@ -87,8 +87,8 @@ compare_values(const ProtobufCFieldDescriptor *f, const void *a, const void *b)
 
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_MESSAGE:
-		return compare_messages(
-		    *(ProtobufCMessage *const *)a, *(ProtobufCMessage *const *)b);
+		return compare_messages(*(ProtobufCMessage *const *)a,
+		    *(ProtobufCMessage *const *)b);
 	case PROTOBUF_C_TYPE_STRING:
 		s = *(char *const *)a;
 		t = *(char *const *)b;
@@ -120,8 +120,8 @@ sorted_elements(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
 }
 
 static int
-compare_lists(
-    const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a, const ProtobufCMessage *b)
+compare_lists(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a,
+    const ProtobufCMessage *b)
 {
 	size_t n = pbfield_count(a, f), m = pbfield_count(b, f);
 	void **in_a, **in_b;
@@ -139,8 +139,8 @@ compare_lists(
 }
 
 static int
-compare_fields(
-    const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a, const ProtobufCMessage *b)
+compare_fields(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a,
+    const ProtobufCMessage *b)
 {
 	bool in_a = pbfield_is_present(a, f), in_b = pbfield_is_present(b, f);
 
@@ -165,15 +165,15 @@ compare_messages(const ProtobufCMessage *a, const ProtobufCMessage *b)
 }
 
 static void
-name_differences(
-    const char *prefix, const ProtobufCMessage *a, const ProtobufCMessage *b, struct buf *names)
+name_differences(const char *prefix, const ProtobufCMessage *a, const ProtobufCMessage *b,
+    struct buf *names)
 {
 	char name[4 * PBFIELD_NAME_MAX];
 
 	for (unsigned i = 0; i < a->descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &a->descriptor->fields[i];
 		bool nested = f->type == PROTOBUF_C_TYPE_MESSAGE && !pbfield_is_repeated(f) &&
-			      pbfield_is_present(a, f) && pbfield_is_present(b, f);
+		    pbfield_is_present(a, f) && pbfield_is_present(b, f);
 
 		if (compare_fields(f, a, b) == 0)
 			continue;
@@ -219,8 +219,8 @@ merge_list(ProtobufCMessage *base, const ProtobufCMessage *patch, const Protobuf
 }
 
 static void
-merge_field(
-    ProtobufCMessage *base, const ProtobufCMessage *patch, const ProtobufCFieldDescriptor *f)
+merge_field(ProtobufCMessage *base, const ProtobufCMessage *patch,
+    const ProtobufCFieldDescriptor *f)
 {
 	if (pbfield_is_repeated(f))
 		merge_list(base, patch, f);

@@ -15,7 +15,7 @@ bool pb_is_redacted(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor 
 bool pb_is_redacted_entry(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, size_t i);
 
 /* Where the map holds the entry with the key of `like`; NULL when it has none. */
-const void *pb_stored_entry(
-    const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *like);
+const void *pb_stored_entry(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+    const ProtobufCMessage *like);
 
 #endif

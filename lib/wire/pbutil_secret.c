@@ -75,7 +75,7 @@ bool
 pb_is_redacted(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
 {
 	return is_secret_field(msg->descriptor, f) && pbfield_is_present(msg, f) &&
-	       strcmp(*(char **)pbfield_at(msg, f, 0), PB_REDACTED) == 0;
+	    strcmp(*(char **)pbfield_at(msg, f, 0), PB_REDACTED) == 0;
 }
 
 bool
@@ -90,8 +90,8 @@ pb_is_redacted_entry(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor
 }
 
 const void *
-pb_stored_entry(
-    const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *like)
+pb_stored_entry(const ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
+    const ProtobufCMessage *like)
 {
 	const char *key = *entry_string(like, 0);
 

@@ -166,7 +166,8 @@ pgoutput_decode(struct slice bytes, struct pgoutput_msg *msg_r, struct err *err)
 	struct pgoutput_msg m;
 
 	if (kind >= 128 || decoders[kind] == NULL)
-		return err_set(err, ERR_PROTOCOL, "unknown replication message of kind 0x%02x", kind);
+		return err_set(err, ERR_PROTOCOL, "unknown replication message of kind 0x%02x",
+		    kind);
 	m.kind = kind;
 	decoders[kind](&r, &m);
 	if (!rbuf_done(&r))

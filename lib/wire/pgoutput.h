@@ -36,14 +36,14 @@ enum pgoutput_kind {
 };
 
 struct pgoutput_begin {
-	lsn_t final_lsn;	/* of the commit record: orders transactions */
-	int64_t commit_time;	/* microseconds since 2000-01-01 */
+	lsn_t final_lsn;     /* of the commit record: orders transactions */
+	int64_t commit_time; /* microseconds since 2000-01-01 */
 	uint32_t xid;
 };
 
 struct pgoutput_commit {
 	lsn_t commit_lsn;
-	lsn_t end_lsn;		/* just behind the commit record: where to resume */
+	lsn_t end_lsn; /* just behind the commit record: where to resume */
 	int64_t commit_time;
 };
 
@@ -51,9 +51,9 @@ struct pgoutput_relation {
 	relid_t relid;
 	const char *schema;
 	const char *name;
-	char identity;		/* pg_class.relreplident */
+	char identity; /* pg_class.relreplident */
 	uint16_t ncols;
-	struct rbuf cols;	/* validated; read with pgoutput_next_column() */
+	struct rbuf cols; /* validated; read with pgoutput_next_column() */
 };
 
 struct pgoutput_column {
@@ -70,25 +70,25 @@ struct pgoutput_tuple {
 };
 
 struct pgoutput_value {
-	char form;		/* 'n' NULL, 'u' unchanged TOAST, 't' text, 'b' binary */
+	char form; /* 'n' NULL, 'u' unchanged TOAST, 't' text, 'b' binary */
 	struct slice bytes;
 };
 
 struct pgoutput_change {
 	relid_t relid;
-	char old_form;		/* 0 none, 'K' key columns only, 'O' whole old row */
+	char old_form; /* 0 none, 'K' key columns only, 'O' whole old row */
 	bool has_new;
 	struct pgoutput_tuple old;
 	struct pgoutput_tuple new;
 };
 
-#define PGOUTPUT_TRUNCATE_CASCADE	1
-#define PGOUTPUT_TRUNCATE_RESTART	2
+#define PGOUTPUT_TRUNCATE_CASCADE 1
+#define PGOUTPUT_TRUNCATE_RESTART 2
 
 struct pgoutput_truncate {
 	uint8_t flags;
 	uint32_t nrels;
-	struct rbuf relids;	/* nrels times u32 */
+	struct rbuf relids; /* nrels times u32 */
 };
 
 struct pgoutput_msg {
@@ -97,12 +97,12 @@ struct pgoutput_msg {
 		struct pgoutput_begin begin;
 		struct pgoutput_commit commit;
 		struct pgoutput_relation relation;
-		struct pgoutput_change change;		/* insert, update, delete */
+		struct pgoutput_change change; /* insert, update, delete */
 		struct pgoutput_truncate truncate;
 	};
 };
 
-bool	pgoutput_decode(struct slice bytes, struct pgoutput_msg *msg_r, struct err *err);
+bool pgoutput_decode(struct slice bytes, struct pgoutput_msg *msg_r, struct err *err);
 
 /* The tuple and relation were validated by pgoutput_decode(), so these cannot fail. */
 static inline struct pgoutput_value

@@ -8,9 +8,9 @@
 void
 rfc3339_print(int64_t seconds, int32_t nanos, char text_r[RFC3339_SIZE])
 {
-	time_t t = (time_t)(seconds < MIN_SECONDS   ? MIN_SECONDS
-			    : seconds > MAX_SECONDS ? MAX_SECONDS
-						    : seconds);
+	time_t t = (time_t)(seconds < MIN_SECONDS ? MIN_SECONDS
+		: seconds > MAX_SECONDS		  ? MAX_SECONDS
+						  : seconds);
 	char fraction[16] = "";
 	struct tm tm;
 

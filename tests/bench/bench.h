@@ -25,9 +25,18 @@ struct meter;
 struct report;
 
 /* Who moves the rows. Drain only reads the slot: the limit of any reader. */
-enum side { SIDE_NATIVE, SIDE_PEERD, SIDE_DRAIN, SIDE_COUNT };
+enum side {
+	SIDE_NATIVE,
+	SIDE_PEERD,
+	SIDE_DRAIN,
+	SIDE_COUNT
+};
 
-enum kind { KIND_SNAPSHOT, KIND_STREAM, KIND_LATENCY };
+enum kind {
+	KIND_SNAPSHOT,
+	KIND_STREAM,
+	KIND_LATENCY
+};
 
 struct workload {
 	const char *name; /* of the case, its publication and destination template */

@@ -70,8 +70,8 @@ bench_say(const char *fmt, ...)
 	if (began == 0)
 		began = now;
 	va_start(ap, fmt);
-	fprintf(
-	    stderr, "%4lld s  %s\n", (long long)((now - began) / USEC_PER_SEC), text_v(fmt, ap));
+	fprintf(stderr, "%4lld s  %s\n", (long long)((now - began) / USEC_PER_SEC),
+	    text_v(fmt, ap));
 	va_end(ap);
 }
 

@@ -145,9 +145,10 @@ start(struct reader *r, const char *slot, const char *publication)
 	PGresult *res;
 
 	setsockopt(PQsocket(r->conn), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	res = PQexec(r->conn, text("START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '1', "
-				   "publication_names '%s')",
-				  slot, publication));
+	res = PQexec(r->conn,
+	    text("START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '1', "
+		 "publication_names '%s')",
+		slot, publication));
 	if (PQresultStatus(res) != PGRES_COPY_BOTH)
 		test_fail("could not read slot %s: %s", slot, PQerrorMessage(r->conn));
 	PQclear(res);

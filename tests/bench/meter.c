@@ -15,7 +15,12 @@
 #define DEPTH_MAX   3 /* daemon, mirror worker, snapshot worker */
 #define KIB_PER_MIB 1024.0
 
-enum tree { TREE_SOURCE, TREE_DESTINATION, TREE_DAEMON, TREE_COUNT };
+enum tree {
+	TREE_SOURCE,
+	TREE_DESTINATION,
+	TREE_DAEMON,
+	TREE_COUNT
+};
 
 struct seen {
 	pid_t pid;
@@ -58,7 +63,7 @@ cpu_self(void)
 
 	getrusage(RUSAGE_SELF, &r);
 	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
-	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / USEC_PER_SEC;
+	    (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / USEC_PER_SEC;
 }
 
 /* Busy time of all cores: user, nice, system, irq, softirq. */
@@ -68,8 +73,9 @@ cpu_machine(void)
 	unsigned long long t[7] = { 0 };
 	FILE *f = fopen("/proc/stat", "re");
 
-	if (f == NULL || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2],
-			     &t[3], &t[4], &t[5], &t[6]) != 7)
+	if (f == NULL ||
+	    fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3], &t[4],
+		&t[5], &t[6]) != 7)
 		test_fail("could not read /proc/stat");
 	fclose(f);
 	return (double)(t[0] + t[1] + t[2] + t[5] + t[6]) / (double)sysconf(_SC_CLK_TCK);

@@ -79,8 +79,8 @@ series_spread(const struct series *s)
 }
 
 struct series
-report_ratio(
-    const struct report *r, const struct workload *w, enum figure f, enum side a, enum side b)
+report_ratio(const struct report *r, const struct workload *w, enum figure f, enum side a,
+    enum side b)
 {
 	const struct series *x = report_series(r, w, a, f), *y = report_series(r, w, b, f);
 	struct series ratio = { .n = x->n < y->n ? x->n : y->n };

@@ -26,7 +26,7 @@ enum figure {
 #define X(name, from) FIGURE_##name,
 	FIGURES(X)
 #undef X
-	    FIGURE_COUNT
+	FIGURE_COUNT
 };
 
 /* Values of the rounds so far, and what they say together. */
@@ -42,11 +42,11 @@ struct spread {
 struct spread series_spread(const struct series *s);
 
 const char *figure_name(enum figure f);
-const struct series *report_series(
-    const struct report *r, const struct workload *w, enum side side, enum figure f);
+const struct series *report_series(const struct report *r, const struct workload *w, enum side side,
+    enum figure f);
 
 /* Round by round a / b of one figure. */
-struct series report_ratio(
-    const struct report *r, const struct workload *w, enum figure f, enum side a, enum side b);
+struct series report_ratio(const struct report *r, const struct workload *w, enum figure f,
+    enum side a, enum side b);
 
 #endif

@@ -57,10 +57,10 @@ case_of(const struct report *r, const struct bench *b, const struct workload *w)
 	if (w->kind == KIND_LATENCY) {
 		cJSON_AddNumberToObject(o, "goal_p50", LATENCY_P50_GOAL);
 		cJSON_AddNumberToObject(o, "goal_p99", LATENCY_P99_GOAL);
-		add_ratio(
-		    o, "ratio_p50", report_ratio(r, w, FIGURE_p50_ms, SIDE_PEERD, SIDE_NATIVE));
-		add_ratio(
-		    o, "ratio_p99", report_ratio(r, w, FIGURE_p99_ms, SIDE_PEERD, SIDE_NATIVE));
+		add_ratio(o, "ratio_p50",
+		    report_ratio(r, w, FIGURE_p50_ms, SIDE_PEERD, SIDE_NATIVE));
+		add_ratio(o, "ratio_p99",
+		    report_ratio(r, w, FIGURE_p99_ms, SIDE_PEERD, SIDE_NATIVE));
 	} else {
 		cJSON_AddNumberToObject(o, "goal", w->goal);
 		add_ratio(o, "ratio", report_ratio(r, w, FIGURE_seconds, SIDE_NATIVE, SIDE_PEERD));

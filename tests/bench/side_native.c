@@ -36,8 +36,9 @@ native_snapshot(const struct bench *b, const struct workload *w)
 static bool
 native_copied(const struct bench *b, PGconn *target)
 {
-	return sql_i64(target, "SELECT count(*) FROM pg_subscription_rel "
-			       "WHERE srsubstate NOT IN ('s', 'r')") == 0;
+	return sql_i64(target,
+		   "SELECT count(*) FROM pg_subscription_rel "
+		   "WHERE srsubstate NOT IN ('s', 'r')") == 0;
 }
 
 static void

@@ -243,8 +243,8 @@ write_changes(const struct bench *b, const struct workload *w)
 static void
 write_backlog(const struct bench *b, const struct workload *w)
 {
-	sql_exec(
-	    b->src, "SELECT pg_create_logical_replication_slot('%s', 'pgoutput')", base_slot(w));
+	sql_exec(b->src, "SELECT pg_create_logical_replication_slot('%s', 'pgoutput')",
+	    base_slot(w));
 	write_changes(b, w);
 	sql_exec(b->src, "INSERT INTO marker VALUES ('%s')", w->name);
 }
@@ -303,15 +303,15 @@ workload_make_empty(const struct bench *b, const struct workload *w)
 void
 workload_reset_target(const struct bench *b, const struct workload *w)
 {
-	create_database(
-	    b->destination, TARGET_DB, w->kind == KIND_SNAPSHOT ? "template0" : template_name(w));
+	create_database(b->destination, TARGET_DB,
+	    w->kind == KIND_SNAPSHOT ? "template0" : template_name(w));
 }
 
 void
 workload_copy_slot(const struct bench *b, const struct workload *w)
 {
-	sql_exec(
-	    b->src, "SELECT pg_copy_logical_replication_slot('%s', '%s')", base_slot(w), RUN_SLOT);
+	sql_exec(b->src, "SELECT pg_copy_logical_replication_slot('%s', '%s')", base_slot(w),
+	    RUN_SLOT);
 }
 
 void

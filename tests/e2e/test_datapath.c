@@ -326,7 +326,8 @@ START_TEST(computed_default_is_warned_of)
 	expect_equal("t");
 	on_source("ALTER TABLE t ADD COLUMN n serial; INSERT INTO t VALUES (11, 'v')");
 	sql_wait(rig.d, WAIT_MS, "11", "SELECT count(*) FROM t");
-	ck_assert_str_eq("11 11", sql_text(rig.d, "SELECT id || ' ' || n FROM t WHERE n IS NOT NULL"));
+	ck_assert_str_eq("11 11",
+	    sql_text(rig.d, "SELECT id || ' ' || n FROM t WHERE n IS NOT NULL"));
 	if (!poll_until(WAIT_MS, warned("before column")))
 		test_fail("no word of it");
 }
@@ -421,7 +422,8 @@ START_TEST(source_that_was_set_back_is_refused)
 {
 	two_tables();
 	mirror_change("path", "STATUS_PAUSED");
-	sql_exec(rig.d, "UPDATE _peerdb_internal.peerdb_mirror_jobs SET lsn_offset = 1::bigint << 50");
+	sql_exec(rig.d,
+	    "UPDATE _peerdb_internal.peerdb_mirror_jobs SET lsn_offset = 1::bigint << 50");
 	api_expect(200,
 	    api_post("/mirrors/state_change",
 		json("{'flow_job_name': 'path', 'requested_flow_state': 'STATUS_RUNNING'}")));

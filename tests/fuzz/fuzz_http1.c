@@ -44,8 +44,8 @@ try_head(struct arena *a, struct slice bytes)
 	expect(h.path[0] == '/' || strcmp(h.path, "*") == 0);
 	expect(h.nheaders <= HTTP1_HEADERS_MAX);
 	expect(http1_header_count(&h, "Content-Length") +
-		   http1_header_count(&h, "Transfer-Encoding") <=
-	       1);
+		http1_header_count(&h, "Transfer-Encoding") <=
+	    1);
 	(void)http1_query_each(a, h.query, on_param, NULL, &err);
 }
 

@@ -18,8 +18,8 @@
 #include "protos/flow.pb-c.h"
 
 /* base64 of 32 times 'a', 'b' */
-#define KEY_A	"YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="
-#define KEY_B	"YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI="
+#define KEY_A "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="
+#define KEY_B "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI="
 
 static char dir[64];
 static struct catalog_options options;

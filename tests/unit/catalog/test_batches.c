@@ -72,8 +72,12 @@ add_batch(uint64_t id)
 		{ .destination = "public.a", .inserts = 5, .updates = 2, .deletes = 1 },
 		{ .destination = "public.b", .inserts = 2 },
 	};
-	struct catalog_batch b = { .batch_id = id, .start_lsn = id * 16, .end_lsn = id * 16 + 8,
-	    .rows = 10, .start_us = 1000, .end_us = 2000 };
+	struct catalog_batch b = { .batch_id = id,
+		.start_lsn = id * 16,
+		.end_lsn = id * 16 + 8,
+		.rows = 10,
+		.start_us = 1000,
+		.end_us = 2000 };
 
 	catalog_batch_add(cat, "m", &b, counts, 2, NULL, NULL);
 }
@@ -188,7 +192,7 @@ END_TEST
 
 static const struct {
 	struct catalog_range range;
-	int64_t ids[4];			/* up to a 0 */
+	int64_t ids[4]; /* up to a 0 */
 	int64_t skipped;
 } pages[] = {
 	{ { .limit = 3 }, { 9, 8, 7 }, 0 },

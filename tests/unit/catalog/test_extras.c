@@ -110,8 +110,10 @@ END_TEST
 static void
 save_alert(int64_t id, const char *config, enum err_code code)
 {
-	struct catalog_alert alert = { .id = id, .service_type = "slack", .config = config,
-	    .mirrors = "[\"m\"]" };
+	struct catalog_alert alert = { .id = id,
+		.service_type = "slack",
+		.config = config,
+		.mirrors = "[\"m\"]" };
 
 	catalog_alert_save(cat, &alert, on_saved, NULL);
 	expect(code);
@@ -170,8 +172,10 @@ END_TEST
 static void
 save_script(int64_t id, const char *name, const char *source, enum err_code code)
 {
-	struct catalog_script s = { .id = id, .name = name, .lang = "lua",
-	    .source = slice_str(source) };
+	struct catalog_script s = { .id = id,
+		.name = name,
+		.lang = "lua",
+		.source = slice_str(source) };
 
 	catalog_script_save(cat, &s, on_saved, NULL);
 	expect(code);
@@ -210,8 +214,10 @@ START_TEST(a_view_reads_and_has_no_blob)
 
 	snprintf(text, sizeof(text), "SELECT count(*) FROM %s", views[_i]);
 	ck_assert_int_eq(sql(text)[0] >= '0', 1);
-	snprintf(text, sizeof(text), "SELECT count(*) FROM pragma_table_info('%s') "
-	    "WHERE type = 'BLOB'", views[_i]);
+	snprintf(text, sizeof(text),
+	    "SELECT count(*) FROM pragma_table_info('%s') "
+	    "WHERE type = 'BLOB'",
+	    views[_i]);
 	ck_assert_str_eq(sql(text), "0");
 }
 END_TEST
@@ -227,8 +233,12 @@ END_TEST
 
 START_TEST(views_show_names_times_and_positions)
 {
-	struct catalog_batch b = { .batch_id = 1, .start_lsn = 0x1600000010,
-	    .end_lsn = 0x16FFFFFFFF, .rows = 3, .start_us = 1700000000123456, .end_us = 0 };
+	struct catalog_batch b = { .batch_id = 1,
+		.start_lsn = 0x1600000010,
+		.end_lsn = 0x16FFFFFFFF,
+		.rows = 3,
+		.start_us = 1700000000123456,
+		.end_us = 0 };
 
 	catalog_batch_add(cat, "m", &b, NULL, 0, NULL, NULL);
 	ck_assert(catalog_flush(cat, &err));

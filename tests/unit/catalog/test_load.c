@@ -37,7 +37,10 @@ static void
 plan(const char *snapshot_id)
 {
 	struct catalog_load_table tables[] = {
-		{ .index = 0, .source = "public.a", .destination = "copy.a", .partitions_total = 2,
+		{ .index = 0,
+		    .source = "public.a",
+		    .destination = "copy.a",
+		    .partitions_total = 2,
 		    .rows_estimated = 1000 },
 		{ .index = 1, .source = "public.b", .destination = "copy.b" },
 	};
@@ -49,10 +52,13 @@ plan(const char *snapshot_id)
 static struct catalog_partition
 partition(int32_t table, int32_t number)
 {
-	return (struct catalog_partition){
-		.table = table, .partition = number, .rows = 100, .bytes = 4000,
-		.start_us = 1000 + number, .end_us = 3000 + number, .range = "(0,0)..(10,0)"
-	};
+	return (struct catalog_partition){ .table = table,
+		.partition = number,
+		.rows = 100,
+		.bytes = 4000,
+		.start_us = 1000 + number,
+		.end_us = 3000 + number,
+		.range = "(0,0)..(10,0)" };
 }
 
 static void
@@ -208,8 +214,9 @@ START_TEST(the_ledger_goes_with_the_mirror)
 	catalog_mirror_delete(cat, "m", false, on_done, NULL);
 	expect(ERR_NONE);
 	ck_assert_str_eq(sql("SELECT (SELECT count(*) FROM snapshots) +"
-	    " (SELECT count(*) FROM snapshot_tables) +"
-	    " (SELECT count(*) FROM snapshot_partitions)"), "0");
+			     " (SELECT count(*) FROM snapshot_tables) +"
+			     " (SELECT count(*) FROM snapshot_partitions)"),
+	    "0");
 }
 END_TEST
 

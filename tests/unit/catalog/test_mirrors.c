@@ -4,9 +4,9 @@
  */
 #include "tests/unit/catalog/fixture.h"
 
-#define SETUP		PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP
-#define SNAPSHOT	PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT
-#define RUNNING		PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING
+#define SETUP	 PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP
+#define SNAPSHOT PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT
+#define RUNNING	 PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING
 
 static struct {
 	size_t n;
@@ -46,9 +46,9 @@ load(void)
 static struct catalog_mirror_state
 state(int32_t status)
 {
-	return (struct catalog_mirror_state){
-		.wanted = CATALOG_WANT_RUNNING, .status = status, .phase = status
-	};
+	return (struct catalog_mirror_state){ .wanted = CATALOG_WANT_RUNNING,
+		.status = status,
+		.phase = status };
 }
 
 static void
@@ -82,8 +82,10 @@ END_TEST
 
 START_TEST(a_name_is_taken_once)
 {
-	struct catalog_mirror m = { .name = "m", .source = "src", .destination = "dst",
-	    .state = state(SETUP) };
+	struct catalog_mirror m = { .name = "m",
+		.source = "src",
+		.destination = "dst",
+		.state = state(SETUP) };
 
 	catalog_mirror_insert(cat, &m, on_done, NULL);
 	expect(ERR_EXISTS);
@@ -93,8 +95,10 @@ END_TEST
 
 START_TEST(its_peers_must_exist)
 {
-	struct catalog_mirror m = { .name = "n", .source = "src", .destination = "nowhere",
-	    .state = state(SETUP) };
+	struct catalog_mirror m = { .name = "n",
+		.source = "src",
+		.destination = "nowhere",
+		.state = state(SETUP) };
 
 	catalog_mirror_insert(cat, &m, on_done, NULL);
 	expect(ERR_NOT_FOUND);
@@ -229,8 +233,8 @@ call_delete(const char *name)
 	catalog_mirror_delete(cat, name, true, on_done, NULL);
 }
 
-static void (*const calls[])(const char *name) = { call_set_config, call_set_tables,
-	call_set_state, call_set_generation, call_set_checkpoint, call_set_error, call_delete };
+static void (*const calls[])(const char *name) = { call_set_config, call_set_tables, call_set_state,
+	call_set_generation, call_set_checkpoint, call_set_error, call_delete };
 
 START_TEST(an_unknown_mirror_is_not_found)
 {

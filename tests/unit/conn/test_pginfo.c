@@ -93,8 +93,9 @@ two_columns(const char *identity, const char *key_index, const char *key)
 {
 	struct pgconn c = { .answers = {
 				RELATION("r", "p", identity, key_index),
-				{ COLUMN_CELLS, { COLUMN("a", key, "2", ""),
-						    COLUMN("b", "0", "1", ""), NULL } },
+				{ COLUMN_CELLS,
+				    { COLUMN("a", key, "2", ""), COLUMN("b", "0", "1", ""),
+					NULL } },
 			    } };
 
 	return c;
@@ -139,8 +140,9 @@ START_TEST(full_identity_survives_an_excluded_key)
 {
 	struct pgconn c = { .answers = {
 				RELATION("r", "p", "f", "16401"),
-				{ COLUMN_CELLS, { COLUMN("a", "1", "1", ""),
-						    COLUMN("b", "2", "2", ""), NULL } },
+				{ COLUMN_CELLS,
+				    { COLUMN("a", "1", "1", ""), COLUMN("b", "2", "2", ""),
+					NULL } },
 			    } };
 	PeerdbFlow__TableMapping map = mapping();
 	char *exclude[] = { (char *)"a" };
@@ -180,8 +182,8 @@ START_TEST(columns_are_renamed)
 	c.asked = 0;
 	setting.destination_name = (char *)"a";
 	ck_assert(!pginfo_load_table(&c, &map, &t, &err));
-	ck_assert_str_eq(
-	    err.msg, "two columns of public.t would both be named \"a\" on the destination");
+	ck_assert_str_eq(err.msg,
+	    "two columns of public.t would both be named \"a\" on the destination");
 }
 END_TEST
 

@@ -94,8 +94,8 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, what_is_given_wins_and_is_not_ours, 0, ROWS(name_rows));
-	tcase_add_loop_test(
-	    tc, a_slot_that_cannot_serve_is_refused_with_a_way_out, 0, ROWS(state_rows));
+	tcase_add_loop_test(tc, a_slot_that_cannot_serve_is_refused_with_a_way_out, 0,
+	    ROWS(state_rows));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

@@ -41,8 +41,9 @@ START_TEST(an_enum_keeps_its_labels_in_order)
 	struct pgtypes_list l = list_of(labels);
 
 	pgtypes_sql_enum(&sql, &t, &l);
-	ck_assert_str_eq(buf_str(&sql), "CREATE TYPE \"S\".\"Mo\"\"od\" AS ENUM"
-					" ('sad', 'it''s',  E'back\\\\slash')");
+	ck_assert_str_eq(buf_str(&sql),
+	    "CREATE TYPE \"S\".\"Mo\"\"od\" AS ENUM"
+	    " ('sad', 'it''s',  E'back\\\\slash')");
 }
 END_TEST
 
@@ -103,9 +104,9 @@ END_TEST
 START_TEST(a_bare_domain_is_short)
 {
 	static const struct pgtype t = { .kind = 'd', .schema = "s", .name = "d" };
-	const struct pgtypes_domain d = {
-		.base = "numeric(10,2)", .collation = "", .default_expr = ""
-	};
+	const struct pgtypes_domain d = { .base = "numeric(10,2)",
+		.collation = "",
+		.default_expr = "" };
 
 	pgtypes_sql_domain(&sql, &t, &d);
 	ck_assert_str_eq(buf_str(&sql), "CREATE DOMAIN \"s\".\"d\" AS numeric(10,2)");
@@ -122,8 +123,9 @@ START_TEST(a_composite_lists_its_attributes)
 	struct pgtypes_list l = list_of(attrs);
 
 	pgtypes_sql_composite(&sql, &t, &l);
-	ck_assert_str_eq(buf_str(&sql), "CREATE TYPE \"s\".\"c\" AS (\"a\" integer,"
-					" \"B b\" text COLLATE pg_catalog.\"C\")");
+	ck_assert_str_eq(buf_str(&sql),
+	    "CREATE TYPE \"s\".\"c\" AS (\"a\" integer,"
+	    " \"B b\" text COLLATE pg_catalog.\"C\")");
 }
 END_TEST
 

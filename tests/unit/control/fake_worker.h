@@ -174,7 +174,7 @@ fake_on_config(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 		if (write(IPC_FD, "this is no frame, not at all", 28) < 0)
 			_exit(1);
 	} else if (str_starts(f->name, "auth") && !to_b &&
-		   config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING) {
+	    config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING) {
 		fake_fail(f, ERR_CONFIG, "password authentication failed", "28P01");
 	} else {
 		fake_run(f, config);

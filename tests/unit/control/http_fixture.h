@@ -146,8 +146,8 @@ service_peer_count(const struct service *svc)
 }
 
 void
-service_each_mirror(
-    struct service *svc, void (*fn)(const struct service_mirror *, void *), void *arg)
+service_each_mirror(struct service *svc, void (*fn)(const struct service_mirror *, void *),
+    void *arg)
 {
 	const struct service_mirror mirror = {
 		.name = "orders",
@@ -165,8 +165,7 @@ service_each_mirror(
 }
 
 void
-service_each_table(
-    struct service *svc, void (*fn)(const struct service_table *, void *), void *arg)
+service_each_table(struct service *svc, void (*fn)(const struct service_table *, void *), void *arg)
 {
 	const struct service_table table = {
 		.mirror = "orders",

@@ -44,14 +44,14 @@ turn(void)
 	event_base_loop(base, EVLOOP_ONCE);
 }
 
-#define run_until(condition)                                                                \
-	do {                                                                                \
-		usec_t deadline_ = clock_mono_us() + FIXTURE_DEADLINE_US;                   \
-		while (!(condition)) {                                                      \
-			ck_assert_msg(                                                      \
-			    clock_mono_us() < deadline_, "waited in vain: %s", #condition); \
-			turn();                                                             \
-		}                                                                           \
+#define run_until(condition)                                                             \
+	do {                                                                             \
+		usec_t deadline_ = clock_mono_us() + FIXTURE_DEADLINE_US;                \
+		while (!(condition)) {                                                   \
+			ck_assert_msg(clock_mono_us() < deadline_, "waited in vain: %s", \
+			    #condition);                                                 \
+			turn();                                                          \
+		}                                                                        \
 	} while (0)
 
 static inline void

@@ -228,8 +228,8 @@ START_TEST(bad_request_is_refused_with_words)
 {
 	struct client c;
 
-	ck_assert_int_eq(
-	    call(&c, bad[_i].method, bad[_i].target, "", bad[_i].body), bad[_i].status);
+	ck_assert_int_eq(call(&c, bad[_i].method, bad[_i].target, "", bad[_i].body),
+	    bad[_i].status);
 	ck_assert_msg(reply_has(&c, bad[_i].says), "%s", buf_str(&c.got));
 	ck_assert(reply_has(&c, "\"message\":"));
 	ck_assert_uint_eq(fake.calls, 0);
@@ -241,8 +241,8 @@ START_TEST(compressed_body_is_refused)
 {
 	struct client c;
 
-	ck_assert_int_eq(
-	    call(&c, "POST", "/v1/peers/drop", "Content-Encoding: gzip\r\n", "{}"), 400);
+	ck_assert_int_eq(call(&c, "POST", "/v1/peers/drop", "Content-Encoding: gzip\r\n", "{}"),
+	    400);
 	client_close(&c);
 }
 END_TEST
@@ -294,8 +294,8 @@ START_TEST(response_message_with_its_defaults)
 	struct client c;
 
 	ck_assert_int_eq(call(&c, "GET", "/v1/peers/list", "", NULL), 200);
-	ck_assert_str_eq(
-	    reply_body(&c), "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
+	ck_assert_str_eq(reply_body(&c),
+	    "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
 	ck_assert(reply_has(&c, "\r\nContent-Type: application/json\r\n"));
 	client_close(&c);
 }
@@ -322,8 +322,8 @@ START_TEST(every_error_has_its_status)
 	char code[32];
 
 	err_set(&fake.fail, (enum err_code)_i, "words");
-	ck_assert_int_eq(
-	    call(&c, "GET", "/v1/peers/list", "", NULL), err_http_status((enum err_code)_i));
+	ck_assert_int_eq(call(&c, "GET", "/v1/peers/list", "", NULL),
+	    err_http_status((enum err_code)_i));
 	snprintf(code, sizeof(code), "\"code\":%d,", err_grpc_code((enum err_code)_i));
 	ck_assert(reply_has(&c, code));
 	client_close(&c);

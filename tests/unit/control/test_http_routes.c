@@ -48,8 +48,8 @@ START_TEST(route_leads_to_its_call)
 	for (size_t i = 0; i < match.nparams; i++) {
 		snprintf(param, sizeof(param), "%.*s", (int)match.params[i].name.n,
 		    (const char *)match.params[i].name.p);
-		ck_assert_msg(
-		    protobuf_c_message_descriptor_get_field_by_name(m->input, param) != NULL,
+		ck_assert_msg(protobuf_c_message_descriptor_get_field_by_name(m->input, param) !=
+			NULL,
 		    "%s has no field %s", route->rpc, param);
 	}
 }
@@ -60,7 +60,7 @@ START_TEST(routes_are_distinct)
 	for (size_t i = 0; i < http_routes_count; i++)
 		for (size_t j = 0; j < i; j++)
 			ck_assert(strcmp(http_routes[i].path, http_routes[j].path) != 0 ||
-				  strcmp(http_routes[i].method, http_routes[j].method) != 0);
+			    strcmp(http_routes[i].method, http_routes[j].method) != 0);
 }
 END_TEST
 

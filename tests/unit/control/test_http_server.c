@@ -44,8 +44,8 @@ START_TEST(connection_is_closed_when_asked)
 {
 	struct client c;
 
-	ck_assert_int_eq(
-	    ask(&c, "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200);
+	ck_assert_int_eq(ask(&c, "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
+	    200);
 	CLIENT_WAIT(&c, c.closed);
 	client_close(&c);
 	ck_assert_int_eq(ask(&c, "GET /healthz HTTP/1.0\r\n\r\n"), 200);
@@ -99,8 +99,9 @@ START_TEST(continue_is_said_before_the_body)
 	struct client c;
 
 	client_open(&c);
-	client_send(&c, "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
-			"Expect: 100-continue\r\nContent-Length: 16\r\n\r\n");
+	client_send(&c,
+	    "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n" AUTH
+	    "Expect: 100-continue\r\nContent-Length: 16\r\n\r\n");
 	CLIENT_WAIT(&c, reply_has(&c, "HTTP/1.1 100 Continue\r\n\r\n"));
 	client_send(&c, "{\"peerName\":\"a\"}");
 	CLIENT_WAIT(&c, reply_has(&c, "HTTP/1.1 200 OK\r\n"));
@@ -112,8 +113,9 @@ START_TEST(refused_before_the_body_is_sent)
 {
 	struct client c;
 
-	ck_assert_int_eq(ask(&c, "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n"
-				 "Expect: 100-continue\r\nContent-Length: 16\r\n\r\n"),
+	ck_assert_int_eq(ask(&c,
+			     "POST /v1/peers/drop HTTP/1.1\r\nHost: h\r\n"
+			     "Expect: 100-continue\r\nContent-Length: 16\r\n\r\n"),
 	    401);
 	ck_assert(reply_has(&c, "Connection: close\r\n"));
 	CLIENT_WAIT(&c, c.closed);
@@ -145,8 +147,9 @@ START_TEST(large_chunked_body_is_refused)
 
 	restart_quick();
 	buf_init(&body, 1 << 20);
-	buf_str_add(&body, "POST /v1/peers/create HTTP/1.1\r\nHost: h\r\n" AUTH
-			   "Transfer-Encoding: chunked\r\n\r\n");
+	buf_str_add(&body,
+	    "POST /v1/peers/create HTTP/1.1\r\nHost: h\r\n" AUTH
+	    "Transfer-Encoding: chunked\r\n\r\n");
 	for (int i = 0; i < 2000; i++)
 		buf_str_add(&body, "1\r\nx\r\n");
 	client_open(&c);
@@ -328,9 +331,9 @@ START_TEST(many_clients_at_once)
 
 	for (int i = 0; i < 100; i++) {
 		client_open(&c[i]);
-		client_send(&c[i], i % 2 == 0 ? HEALTH
-					      : "GET /v1/mirrors/list HTTP/1.1\r\nHost: h\r\n" AUTH
-						"\r\n");
+		client_send(&c[i],
+		    i % 2 == 0 ? HEALTH
+			       : "GET /v1/mirrors/list HTTP/1.1\r\nHost: h\r\n" AUTH "\r\n");
 	}
 	for (int i = 0; i < 100; i++) {
 		CLIENT_WAIT(&c[i], replies(&c[i]) == 1);

@@ -40,8 +40,8 @@ make_certificate(const char *certificate_path, const char *key_path)
 	ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
 	X509_gmtime_adj(X509_getm_notBefore(x509), -60);
 	X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
-	X509_NAME_add_entry_by_txt(
-	    name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1,
+	    -1, 0);
 	X509_set_issuer_name(x509, name);
 	X509_set_pubkey(x509, pkey);
 	X509_add_ext(x509, san, -1);
@@ -139,8 +139,8 @@ START_TEST(call_over_tls)
 
 	ck_assert_int_eq(perform(easy, &status), CURLE_OK);
 	ck_assert_int_eq(status, 200);
-	ck_assert_str_eq(
-	    buf_str(&body), "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
+	ck_assert_str_eq(buf_str(&body),
+	    "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
 	curl_easy_cleanup(easy);
 	buf_done(&body);
 }

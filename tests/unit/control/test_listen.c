@@ -158,10 +158,10 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(
-	    tc, address_is_taken_apart, 0, sizeof(addresses) / sizeof(addresses[0]));
-	tcase_add_loop_test(
-	    tc, port_is_found_and_taken, 0, sizeof(free_ports) / sizeof(free_ports[0]));
+	tcase_add_loop_test(tc, address_is_taken_apart, 0,
+	    sizeof(addresses) / sizeof(addresses[0]));
+	tcase_add_loop_test(tc, port_is_found_and_taken, 0,
+	    sizeof(free_ports) / sizeof(free_ports[0]));
 	tcase_add_test(tc, unknown_host_is_told);
 	tcase_add_test(tc, control_socket_is_private);
 	tcase_add_test(tc, only_sockets_are_replaced);

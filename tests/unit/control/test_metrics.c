@@ -33,20 +33,20 @@ odd_source(struct metrics *m, void *arg)
 {
 	metrics_add(m, METRIC_MIRROR_ROWS, 1, "mirror", "a\"b\\c\nd", NULL);
 	metrics_add(m, METRIC_MIRROR_BATCHES, 2, "mirror", "x", NULL);
-	metrics_add(
-	    m, METRIC_MIRROR_ROWS, 9007199254740991, "mirror", "\xff", "op", "insert", NULL);
+	metrics_add(m, METRIC_MIRROR_ROWS, 9007199254740991, "mirror", "\xff", "op", "insert",
+	    NULL);
 }
 
 START_TEST(families_stand_together)
 {
 	metrics_registry_add(r, odd_source, NULL);
-	ck_assert_ptr_nonnull(
-	    strstr(scrape(), "# TYPE peerd_mirror_rows_total counter\n"
-			     "peerd_mirror_rows_total{mirror=\"a\\\"b\\\\c\\nd\"} 1\n"
-			     "peerd_mirror_rows_total{op=\"insert\"} 9007199254740991\n"
-			     "# HELP peerd_mirror_batches_total Batches applied\n"
-			     "# TYPE peerd_mirror_batches_total counter\n"
-			     "peerd_mirror_batches_total{mirror=\"x\"} 2\n"));
+	ck_assert_ptr_nonnull(strstr(scrape(),
+	    "# TYPE peerd_mirror_rows_total counter\n"
+	    "peerd_mirror_rows_total{mirror=\"a\\\"b\\\\c\\nd\"} 1\n"
+	    "peerd_mirror_rows_total{op=\"insert\"} 9007199254740991\n"
+	    "# HELP peerd_mirror_batches_total Batches applied\n"
+	    "# TYPE peerd_mirror_batches_total counter\n"
+	    "peerd_mirror_batches_total{mirror=\"x\"} 2\n"));
 	metrics_registry_remove(r, odd_source, NULL);
 	ck_assert_ptr_null(strstr(scrape(), "peerd_mirror_rows_total"));
 }

@@ -51,8 +51,8 @@ START_TEST(history_is_told)
 	    "\"avgTimePerPartitionMs\":\"2000\"");
 	expect("ListMirrorLogs", "{\"flow_job_name\":\"goo\",\"num_per_page\":100}",
 	    "STATUS_SNAPSHOT -> STATUS_RUNNING (snapshot_done)");
-	expect(
-	    "ListMirrorLogs", "{\"flow_job_name\":\"good\",\"level\":\"error\"}", "\"errors\":[]");
+	expect("ListMirrorLogs", "{\"flow_job_name\":\"good\",\"level\":\"error\"}",
+	    "\"errors\":[]");
 	expect("MirrorStatus", "{\"flow_job_name\":\"good\",\"include_flow_info\":true}",
 	    "\"rowsSynced\":\"12\"");
 	ck_assert(has("\"fetchCompleted\":true,\"consolidateCompleted\":true"));
@@ -133,8 +133,8 @@ START_TEST(broken_workers_are_tried_a_few_times)
 	run_until(mirror_is_in("crash", "FAILED"));
 	run_until(mirror_is_in("noise", "FAILED"));
 	run_until(mirror_is_in("table", "FAILED"));
-	expect(
-	    "ListMirrorLogs", "{\"flow_job_name\":\"crash\",\"level\":\"error\"}", "\"total\":6");
+	expect("ListMirrorLogs", "{\"flow_job_name\":\"crash\",\"level\":\"error\"}",
+	    "\"total\":6");
 	ask_state("crash", "TERMINATING", "{}");
 	run_until(strcmp(api("ListMirrorNames", "{}"), "{\"names\":[\"noise\",\"table\"]}") == 0);
 }
@@ -184,8 +184,8 @@ START_TEST(create_again)
 	make_peers();
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
-	expect(
-	    "CreateCDCFlow", MIRROR("good", LOADS ",\"max_batch_size\":1000000"), "good-peerflow");
+	expect("CreateCDCFlow", MIRROR("good", LOADS ",\"max_batch_size\":1000000"),
+	    "good-peerflow");
 	expect("CreateCDCFlow", MIRROR("good", STREAMS ",\"max_batch_size\":7"),
 	    "EXISTS mirror with name good already exists");
 	ck_assert(has("max_batch_size"));
@@ -292,8 +292,8 @@ run_suite(void)
 	tcase_add_test(tc, a_restart_goes_on_where_it_was);
 	tcase_add_test(tc, a_pause_outlives_a_crash_of_the_daemon);
 	tcase_add_test(tc, create_again);
-	tcase_add_loop_test(
-	    tc, a_refused_create_leaves_nothing, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(tc, a_refused_create_leaves_nothing, 0,
+	    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, state_changes_that_cannot_be);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -77,8 +77,8 @@ START_TEST(a_refused_create_leaves_nothing)
 	ck_assert(!has("sesame"));
 	expect("ValidatePeer", refused[_i].json, refused[_i].words);
 	ck_assert_str_eq(last_status, "INVALID");
-	ck_assert_str_eq(
-	    api("ListPeers", "{}"), "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
+	ck_assert_str_eq(api("ListPeers", "{}"),
+	    "{\"items\":[],\"sourceItems\":[],\"destinationItems\":[]}");
 }
 END_TEST
 
@@ -202,8 +202,8 @@ run_suite(void)
 	tcase_add_checked_fixture(tc, fixture_init, fixture_done);
 	tcase_add_test(tc, create_again_and_update);
 	tcase_add_test(tc, create_survives_a_restart);
-	tcase_add_loop_test(
-	    tc, a_refused_create_leaves_nothing, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(tc, a_refused_create_leaves_nothing, 0,
+	    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, validation_can_be_spared);
 	tcase_add_test(tc, peers_are_shown);
 	tcase_add_test(tc, drop);

@@ -59,14 +59,14 @@ turn(void)
 	event_base_loop(base, EVLOOP_ONCE);
 }
 
-#define run_until(condition)                                                                \
-	do {                                                                                \
-		usec_t deadline_ = clock_mono_us() + 20 * USEC_PER_SEC;                     \
-		while (!(condition)) {                                                      \
-			ck_assert_msg(                                                      \
-			    clock_mono_us() < deadline_, "waited in vain: %s", #condition); \
-			turn();                                                             \
-		}                                                                           \
+#define run_until(condition)                                                             \
+	do {                                                                             \
+		usec_t deadline_ = clock_mono_us() + 20 * USEC_PER_SEC;                  \
+		while (!(condition)) {                                                   \
+			ck_assert_msg(clock_mono_us() < deadline_, "waited in vain: %s", \
+			    #condition);                                                 \
+			turn();                                                          \
+		}                                                                        \
 	} while (0)
 
 static void

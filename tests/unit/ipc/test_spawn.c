@@ -70,8 +70,8 @@ teardown(void)
 START_TEST(arguments_and_exit_status)
 {
 	char said[256];
-	int status = script_run(
-	    "#!/bin/sh\necho \"$# $1 $2\" >&3\nexit 7\n", "orders", said, sizeof(said));
+	int status = script_run("#!/bin/sh\necho \"$# $1 $2\" >&3\nexit 7\n", "orders", said,
+	    sizeof(said));
 
 	ck_assert_str_eq(said, "2 mirror orders\n");
 	ck_assert(WIFEXITED(status));
@@ -151,8 +151,8 @@ START_TEST(signals_are_as_a_program_expects_them)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	script_run(
-	    "#!/bin/sh\ngrep -E 'Sig(Blk|Ign)' /proc/self/status >&3\n", "m", said, sizeof(said));
+	script_run("#!/bin/sh\ngrep -E 'Sig(Blk|Ign)' /proc/self/status >&3\n", "m", said,
+	    sizeof(said));
 	ck_assert_int_eq(sscanf(said, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored), 2);
 	ck_assert_uint_eq(blocked, 0);
 	/* 32 and 33 are the C library's own: whoever started the test decides, nobody else can */

@@ -129,8 +129,8 @@ START_TEST(odd_names_are_quoted)
 {
 	set_table("Odd \"s.c", "Tab.le é", (const struct col[]){ { "select", "date", 1, 0 } }, 1);
 	pg_ddl_sql_unique(&sql, &fx.t);
-	ck_assert_str_eq(
-	    buf_str(&sql), "CREATE UNIQUE INDEX ON \"Odd \"\"s.c\".\"Tab.le é\" (\"select\")");
+	ck_assert_str_eq(buf_str(&sql),
+	    "CREATE UNIQUE INDEX ON \"Odd \"\"s.c\".\"Tab.le é\" (\"select\")");
 }
 END_TEST
 
@@ -175,8 +175,8 @@ END_TEST
 START_TEST(keys_follow_their_positions)
 {
 	pg_ddl_sql_primary(&sql, &fx.t);
-	ck_assert_str_eq(
-	    buf_str(&sql), "ALTER TABLE \"public\".\"t\" ADD PRIMARY KEY (\"a\", \"b\")");
+	ck_assert_str_eq(buf_str(&sql),
+	    "ALTER TABLE \"public\".\"t\" ADD PRIMARY KEY (\"a\", \"b\")");
 	buf_reset(&sql);
 	pg_ddl_sql_unique(&sql, &fx.t);
 	ck_assert_str_eq(buf_str(&sql), "CREATE UNIQUE INDEX ON \"public\".\"t\" (\"b\", \"a\")");
@@ -257,8 +257,8 @@ main(void)
 	tcase_add_test(tc, an_added_column_shows_its_default_in_old_rows);
 	tcase_add_test(tc, keys_follow_their_positions);
 	tcase_add_test(tc, a_key_is_an_array_of_literals);
-	tcase_add_loop_test(
-	    tc, a_unique_index_is_needed_beside_another_primary_key, 0, ROWS(key_rows));
+	tcase_add_loop_test(tc, a_unique_index_is_needed_beside_another_primary_key, 0,
+	    ROWS(key_rows));
 	tcase_add_test(tc, tables_are_emptied_together);
 	tcase_add_test(tc, the_metadata_schema_has_a_default);
 	suite_add_tcase(s, tc);

@@ -259,11 +259,11 @@ START_TEST(refuses)
 	ProtobufCMessage *msg = NULL;
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(
-	    !parse(refused[_i].type, refused[_i].json, &msg, &err), "%s", refused[_i].json);
+	ck_assert_msg(!parse(refused[_i].type, refused[_i].json, &msg, &err), "%s",
+	    refused[_i].json);
 	ck_assert_ptr_null(msg);
-	ck_assert_msg(
-	    strstr(err.msg, refused[_i].words) != NULL, "%s: %s", refused[_i].json, err.msg);
+	ck_assert_msg(strstr(err.msg, refused[_i].words) != NULL, "%s: %s", refused[_i].json,
+	    err.msg);
 	if (refused[_i].hint != NULL)
 		ck_assert_msg(strstr(err.hint, refused[_i].hint) != NULL, "%s: %s",
 		    refused[_i].json, err.hint);
@@ -310,8 +310,8 @@ START_TEST(prints_every_default)
 	    "\"waitEvent\":\"\",\"backendState\":\"\",\"logicalDecodingWorkMemMb\":\"0\"}");
 	free_msg(msg);
 	msg = must_parse("CDCBatch", "{}");
-	assert_prints(
-	    msg, 0, "{\"startLsn\":\"0\",\"endLsn\":\"0\",\"numRows\":0,\"batchId\":\"0\"}");
+	assert_prints(msg, 0,
+	    "{\"startLsn\":\"0\",\"endLsn\":\"0\",\"numRows\":0,\"batchId\":\"0\"}");
 	free_msg(msg);
 	msg = must_parse("InitialLoadSummaryResponse", "{}");
 	assert_prints(msg, 0, "{\"tableSummaries\":[]}");
@@ -369,8 +369,8 @@ START_TEST(floats_are_short_and_exact)
 	slot.lag_in_mb = values[_i];
 	pbjson_print(&slot.base, PBJSON_PRESENT_ONLY, &out);
 	ck_assert_uint_lt(out.n, 32);
-	ck_assert(pbjson_parse(
-	    slot.base.descriptor, buf_str(&out), out.n, (ProtobufCMessage **)&back, &err));
+	ck_assert(pbjson_parse(slot.base.descriptor, buf_str(&out), out.n,
+	    (ProtobufCMessage **)&back, &err));
 	ck_assert_mem_eq(&back->lag_in_mb, &values[_i], sizeof(float));
 	free_msg(back);
 	buf_done(&out);
@@ -379,8 +379,8 @@ END_TEST
 
 START_TEST(enum_names)
 {
-	ck_assert_str_eq(
-	    pbjson_enum_name(&peerdb_flow__flow_status__descriptor, 5), "STATUS_SNAPSHOT");
+	ck_assert_str_eq(pbjson_enum_name(&peerdb_flow__flow_status__descriptor, 5),
+	    "STATUS_SNAPSHOT");
 	ck_assert_str_eq(pbjson_enum_name(&peerdb_peers__dbtype__descriptor, -1), "DBTYPE_UNKNOWN");
 	ck_assert_str_eq(pbjson_enum_name(&peerdb_peers__dbtype__descriptor, 4), "?");
 }
@@ -551,8 +551,8 @@ START_TEST(many_tables)
 	buf_init(&json, 8 * MIB);
 	buf_str_add(&json, "{\"table_mappings\":[");
 	for (int i = 0; i < 10000; i++)
-		buf_printf(
-		    &json, "%s{\"source_table_identifier\":\"public.t%d\"}", i ? "," : "", i);
+		buf_printf(&json, "%s{\"source_table_identifier\":\"public.t%d\"}", i ? "," : "",
+		    i);
 	buf_str_add(&json, "]}");
 	ck_assert(
 	    pbjson_parse(type_named("FlowConnectionConfigs"), buf_str(&json), json.n, &msg, &err));

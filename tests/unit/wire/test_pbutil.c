@@ -156,8 +156,9 @@ START_TEST(copies_deeply)
 
 	ck_assert(pb_diff(a, b, NULL));
 	free_msg(a);
-	assert_is(b, "{\"flowJobName\":\"m\",\"tableMappings\":[{\"exclude\":[\"x\"]}],"
-		     "\"softDeleteColName\":\"\",\"env\":{\"a\":\"b\"}}");
+	assert_is(b,
+	    "{\"flowJobName\":\"m\",\"tableMappings\":[{\"exclude\":[\"x\"]}],"
+	    "\"softDeleteColName\":\"\",\"env\":{\"a\":\"b\"}}");
 	free_msg(b);
 	ck_assert_ptr_null(pb_copy(NULL));
 }
@@ -181,8 +182,9 @@ START_TEST(marks_what_c_code_filled_in)
 	free_msg(copy);
 	pb_mark_set(&m.base);
 	copy = pb_copy(&m.base);
-	assert_is(copy, "{\"status\":\"STATUS_RUNNING\",\"lagBytes\":\"0\",\"rowsPerSecond\":1.5,"
-			"\"tables\":[{\"rowsLoaded\":\"7\"}]}");
+	assert_is(copy,
+	    "{\"status\":\"STATUS_RUNNING\",\"lagBytes\":\"0\",\"rowsPerSecond\":1.5,"
+	    "\"tables\":[{\"rowsLoaded\":\"7\"}]}");
 	free_msg(copy);
 }
 END_TEST
@@ -228,8 +230,9 @@ START_TEST(visits_secrets)
 
 	pb_secrets(msg, count_secret, &n);
 	ck_assert_int_eq(n, 2);
-	assert_is(msg, "{\"clickhouseConfig\":{\"user\":\"u\",\"password\":\"sealed\","
-		       "\"secretAccessKey\":\"\",\"s3\":{\"accessKeyId\":\"sealed\"}}}");
+	assert_is(msg,
+	    "{\"clickhouseConfig\":{\"user\":\"u\",\"password\":\"sealed\","
+	    "\"secretAccessKey\":\"\",\"s3\":{\"accessKeyId\":\"sealed\"}}}");
 	free_msg(msg);
 }
 END_TEST
