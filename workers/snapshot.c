@@ -138,24 +138,10 @@ clean_destination(struct snapshot *sn, struct err *err)
 static bool
 already_loaded(struct snapshot *sn, lsn_t *lsn_r, struct err *err)
 {
-	struct buf sql;
-	PGresult *res;
-
 	*lsn_r = LSN_INVALID;
-	if (sn->w->config->phase != PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT)
-		return true;
-	buf_init(&sql, 1024);
-	buf_str_add(&sql, "SELECT lsn_offset FROM ");
-	pgconn_qualified(&sql, sn->meta, "peerdb_mirror_jobs");
-	buf_str_add(&sql, " WHERE mirror_job_name = $1");
-	res = pgconn_query(sn->dst, err, buf_str(&sql), 1, sn->w->config->mirror->flow_job_name);
-	buf_done(&sql);
-	if (res == NULL)
-		return false;
-	if (PQntuples(res) == 1)
-		*lsn_r = (lsn_t)pgcell_i64(res, 0, 0);
-	PQclear(res);
-	return true;
+	return sn->w->config->phase != PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT ||
+	    pg_ddl_meta_checkpoint_read(sn->dst, sn->meta, sn->w->config->mirror->flow_job_name,
+		lsn_r, err);
 }
 
 /* ---- the plan */

@@ -132,6 +132,26 @@ pg_ddl_metadata(struct pgconn *dst, const char *schema, struct err *err)
 /* ---- checkpoint */
 
 bool
+pg_ddl_meta_checkpoint_read(struct pgconn *dst, const char *schema, const char *mirror,
+    lsn_t *lsn_r, struct err *err)
+{
+	struct buf sql;
+	PGresult *res;
+
+	buf_init(&sql, SQL_MAX);
+	buf_str_add(&sql, "SELECT lsn_offset FROM ");
+	pgconn_qualified(&sql, schema, meta_tables[META_CHECKPOINT].name);
+	buf_str_add(&sql, " WHERE mirror_job_name = $1");
+	res = pgconn_query(dst, err, buf_str(&sql), 1, mirror);
+	buf_done(&sql);
+	if (res == NULL)
+		return false;
+	*lsn_r = PQntuples(res) == 1 ? (lsn_t)pgcell_i64(res, 0, 0) : LSN_INVALID;
+	PQclear(res);
+	return true;
+}
+
+bool
 pg_ddl_meta_checkpoint_init(struct pgconn *dst, const char *schema, const char *mirror, lsn_t lsn,
     struct err *err)
 {

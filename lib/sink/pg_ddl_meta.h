@@ -39,6 +39,10 @@ const char *pg_ddl_meta_schema(const PeerdbPeers__PostgresConfig *cfg);
 
 bool pg_ddl_metadata(struct pgconn *dst, const char *schema, struct err *err);
 
+/* The mirror's checkpoint; LSN_INVALID when it has none. */
+bool pg_ddl_meta_checkpoint_read(struct pgconn *dst, const char *schema, const char *mirror,
+    lsn_t *lsn_r, struct err *err);
+
 /* Set the mirror's checkpoint unless it has one. */
 bool pg_ddl_meta_checkpoint_init(struct pgconn *dst, const char *schema, const char *mirror,
     lsn_t lsn, struct err *err);

@@ -132,25 +132,6 @@ done_table(struct pg_table *pt)
 
 /* ---- opening */
 
-static bool
-read_checkpoint(struct pg_sink *s, lsn_t *lsn_r, struct err *err)
-{
-	struct buf sql;
-	PGresult *res;
-
-	buf_init(&sql, 4096);
-	buf_str_add(&sql, "SELECT lsn_offset FROM ");
-	pgconn_qualified(&sql, s->meta, "peerdb_mirror_jobs");
-	buf_str_add(&sql, " WHERE mirror_job_name = $1");
-	res = pgconn_query(s->conn, err, buf_str(&sql), 1, s->cfg->mirror->flow_job_name);
-	buf_done(&sql);
-	if (res == NULL)
-		return false;
-	*lsn_r = PQntuples(res) == 1 ? (lsn_t)pgcell_i64(res, 0, 0) : LSN_INVALID;
-	PQclear(res);
-	return true;
-}
-
 static struct pg_table *
 find_table(struct pg_sink *s, const char *schema, const char *name)
 {
@@ -261,7 +242,9 @@ pg_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 		if (!s->tables[i].t->stopped && !load_table(s, &s->tables[i], err))
 			return err_context(err, "destination");
 	/* a killed worker's last commit may not be on disk, and the source is told of it now */
-	if (!read_checkpoint(s, &lsn, err) || !pgconn_run(s->barrier, err, "%s", barrier_sql))
+	if (!pg_ddl_meta_checkpoint_read(s->conn, s->meta, s->cfg->mirror->flow_job_name, &lsn,
+		err) ||
+	    !pgconn_run(s->barrier, err, "%s", barrier_sql))
 		return err_context(err, "destination");
 	s->applied_lsn = s->durable_lsn = lsn;
 	watch(s);
