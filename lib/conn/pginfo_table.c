@@ -125,6 +125,9 @@ find_relation(struct load *l, struct err *err)
  * own too; enums and ranges carry none, so a user's are fine. Composites carry
  * oids. reg* types are oids of the server's own objects. The input functions of
  * int2vector and oidvector refuse the binary form of an empty one.
+ *
+ * `made` takes one path down, through domains and one array, to the type that
+ * the value or its elements are made of; the innermost modifier counts.
  */
 static const char columns_query[] =
     "WITH RECURSIVE walk(root, oid) AS ("
@@ -148,8 +151,18 @@ static const char columns_query[] =
     " CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) ELSE '' END,"
     " t.typlen = -1 AND t.typelem <> 0 AND t.typtype = 'b',"
     " CASE WHEN a.attcollation <> t.typcollation"
-    "  THEN format('%I.%I', cn.nspname, co.collname) ELSE '' END"
+    "  THEN format('%I.%I', cn.nspname, co.collname) ELSE '' END,"
+    " made.oid, made.typmod, made.typname, made.typtype, made.dims, made.typdelim"
     " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN verdict v ON v.root = t.oid"
+    " JOIN LATERAL (WITH RECURSIVE down(oid, typmod, declared, dims) AS ("
+    "   SELECT a.atttypid, a.atttypmod, a.attndims::int, 0"
+    "   UNION ALL SELECT s.* FROM down w JOIN pg_type t ON t.oid = w.oid,"
+    "    LATERAL (SELECT t.typbasetype, t.typtypmod, t.typndims, w.dims WHERE t.typtype = 'd'"
+    "     UNION ALL SELECT t.typelem, w.typmod, 0, greatest(w.declared, 1)"
+    "      FROM pg_type e WHERE w.dims = 0 AND e.oid = t.typelem AND e.typarray = t.oid) s)"
+    "  SELECT w.oid, w.typmod, w.dims, t.typname, t.typtype, t.typdelim, row_number() OVER () AS "
+    "depth"
+    "  FROM down w JOIN pg_type t ON t.oid = w.oid ORDER BY depth DESC LIMIT 1) made ON true"
     " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
     " LEFT JOIN pg_index k ON k.indexrelid = $2::oid"
     " LEFT JOIN pg_index p ON p.indrelid = a.attrelid AND p.indisprimary"
@@ -176,6 +189,18 @@ destination_column(const PeerdbFlow__TableMapping *map, const char *column)
 	return column;
 }
 
+static void
+read_made_of(PeerdWorker__Column *c, const PGresult *res, int row)
+{
+	c->has_base_oid = c->has_base_modifier = c->has_dimensions = true;
+	c->base_oid = (uint32_t)pgcell_i64(res, row, 11);
+	c->base_modifier = (int32_t)pgcell_i64(res, row, 12);
+	c->base_name = xstrdup(pgcell(res, row, 13));
+	c->base_kind = xstrdup(pgcell(res, row, 14));
+	c->dimensions = (int32_t)pgcell_i64(res, row, 15);
+	c->delimiter = xstrdup(pgcell(res, row, 16));
+}
+
 static PeerdWorker__Column *
 read_column(const struct load *l, const PGresult *res, int row)
 {
@@ -196,6 +221,7 @@ read_column(const struct load *l, const PGresult *res, int row)
 	c->generated = xstrdup(pgcell(res, row, 8));
 	c->array = pgcell_bool(res, row, 9);
 	c->collation = xstrdup(pgcell(res, row, 10));
+	read_made_of(c, res, row);
 	return c;
 }
 

@@ -10,7 +10,7 @@
 #include "lib/conn/pgconn.h"
 #include "lib/conn/pginfo.h"
 
-#define COLUMN_CELLS 11
+#define COLUMN_CELLS 17
 
 struct pgconn {
 	struct {
@@ -64,9 +64,13 @@ pgcell_bool(const PGresult *res, int row, int col)
 		}                                                                        \
 	}
 
-/* name, oid, modifier, type, not null, key, primary, binary, generated, array, collation */
-#define COLUMN(name, key, primary, generated) \
-	name, "23", "-1", "integer", "t", key, primary, "t", generated, "f", ""
+/*
+ * name, oid, modifier, type, not null, key, primary, binary, generated, array, collation;
+ * what it is made of: oid, modifier, name, kind, dimensions, delimiter
+ */
+#define COLUMN(name, key, primary, generated)                                                \
+	name, "23", "-1", "integer", "t", key, primary, "t", generated, "f", "", "23", "-1", \
+	    "int4", "b", "0", ","
 
 static char source[] = "public.t", destination[] = "other.\"u.v\"";
 
@@ -119,6 +123,11 @@ START_TEST(a_table_is_read)
 	ck_assert_int_eq(t->columns[0]->key_position, 1);
 	ck_assert_int_eq(t->columns[0]->primary_position, 2);
 	ck_assert(t->columns[0]->binary && t->columns[0]->not_null);
+	ck_assert_uint_eq(t->columns[0]->base_oid, 23);
+	ck_assert_str_eq(t->columns[0]->base_name, "int4");
+	ck_assert_str_eq(t->columns[0]->base_kind, "b");
+	ck_assert_int_eq(t->columns[0]->base_modifier, -1);
+	ck_assert_int_eq(t->columns[0]->dimensions, 0);
 	table_free(t);
 }
 END_TEST
