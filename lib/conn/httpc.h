@@ -67,8 +67,8 @@ struct httpc_config {
 
 /* Everything in it is lent until the request's end. */
 struct httpc_post {
-	const char *target;	      /* "/?query=...", percent-encoded */
-	const char *content_encoding; /* of the body; NULL: none */
+	const char *target; /* "/?query=...", percent-encoded */
+	const char *header; /* one more, "Name: value"; NULL: none */
 	const struct slice *body;
 	size_t nbody;
 	size_t answer_max; /* ceiling for the answer's body, decoded */
