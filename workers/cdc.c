@@ -1,16 +1,22 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/conn/pgslot.h"
+#include "lib/sink/dest.h"
 #include "workers/cdc_int.h"
 
 /*
- * Catching up, the stream is read in gulps: what the socket holds when it is
- * looked at, no more, and then a pause. The walsender finds its socket full,
- * sends in large pieces, and spends half the CPU. A gulp of LAZY_BYTES says
- * that there is a backlog; a smaller one is read without any pause.
+ * Catching up, the stream is read in large pieces: every GULP_BYTES, or when
+ * less has come for LAZY_US. A reader that takes each packet as it arrives
+ * makes the walsender send one a message, which costs it twice the CPU.
+ * Who is BEHIND_US behind does not mind the LAZY_US.
  */
-#define LAZY_BYTES (8 * KIB)
-#define LAZY_US	   1000
+#define BEHIND_US  (100 * USEC_PER_MSEC)
+#define GULP_BYTES (256 * KIB)
+#define LAZY_US	   (10 * USEC_PER_MSEC)
+
+/* What is taken in at once, before it is looked at: it bounds libpq's buffer. */
+#define INTAKE_BYTES MIB
+#define INTAKE_READS 16
 
 /*
  * While there is a backlog a batch is worth filling: from a thousand rows on
@@ -87,6 +93,14 @@ update_blocked(struct cdc *c)
 }
 
 static void
+start_reading(struct cdc *c)
+{
+	static const struct timeval lazily = { .tv_usec = LAZY_US };
+
+	event_add(c->readable, c->lazy ? &lazily : NULL);
+}
+
+static void
 on_applied(void *arg, struct batch *b)
 {
 	struct cdc *c = arg;
@@ -98,7 +112,7 @@ on_applied(void *arg, struct batch *b)
 	submit_if_due(c);
 	update_blocked(c);
 	if (!c->blocked && !c->stopping)
-		event_add(c->readable, NULL);
+		start_reading(c);
 	cdc_stop_if_drained(c);
 }
 
@@ -172,6 +186,7 @@ take_messages(struct cdc *c)
 		case PGREPL_DATA:
 			if (!cdc_message(c, m.bytes, &err))
 				cdc_fail(c, &err);
+			c->catching_up = m.sent_us - c->tx_commit_us > BEHIND_US;
 			break;
 		}
 		if (c->held.n > 0 || batch_full(c->fill, c->max_changes)) {
@@ -182,55 +197,58 @@ take_messages(struct cdc *c)
 	return false;
 }
 
-/* One gulp: what the socket holds now. Returns its size in bytes. */
-static size_t
-take_gulp(struct cdc *c)
+/*
+ * Take in what the socket holds, all of it: with what is left in it its window
+ * stays closed, and the walsender's TCP tries again in 200 ms. libpq's buffer
+ * doubles with every call, so few calls will do. Returns false when nothing came.
+ */
+static bool
+take_in(struct cdc *c)
 {
-	struct err err = ERR_INIT;
-	size_t gulp = pgrepl_waiting(c->repl), before;
 	uint64_t start = pgrepl_bytes(c->repl);
+	struct err err = ERR_INIT;
+	unsigned reads = 0;
+	size_t waiting;
 
 	if (!take_messages(c))
-		return gulp;
+		return true;
 	do {
-		before = pgrepl_waiting(c->repl);
+		waiting = pgrepl_waiting(c->repl);
 		if (!pgrepl_read(c->repl, &err))
 			cdc_fail(c, &err);
-	} while (take_messages(c) && before > 0 && pgrepl_bytes(c->repl) - start < gulp);
-	return gulp;
+	} while (waiting > 0 && waiting < INTAKE_BYTES && ++reads < INTAKE_READS);
+	take_messages(c);
+	return pgrepl_bytes(c->repl) > start;
+}
+
+static void
+set_pace(struct cdc *c, bool lazy)
+{
+	if (lazy == c->lazy)
+		return;
+	c->lazy = lazy;
+	pgrepl_set_gulp(c->repl, lazy ? GULP_BYTES : 1);
+	event_remove_timer(c->readable);
+	start_reading(c);
 }
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval lazily = { .tv_usec = LAZY_US };
 	struct cdc *c = arg;
 
 	if (c->stopping && !c->in_tx) {
 		event_del(c->readable);
 		return;
 	}
-	c->catching_up = take_gulp(c) >= LAZY_BYTES;
+	if (!take_in(c))
+		c->catching_up = false;
+	set_pace(c, c->catching_up);
 	submit_if_due(c);
 	update_blocked(c);
-	if (c->blocked) {
-		event_del(c->readable);
-	} else if (c->catching_up) {
-		event_del(c->readable);
-		event_add(c->lazy, &lazily);
-	}
-	cdc_stop_if_drained(c);
-}
-
-static void
-on_lazy(evutil_socket_t fd, short what, void *arg)
-{
-	struct cdc *c = arg;
-
 	if (c->blocked)
-		return;
-	event_add(c->readable, NULL);
-	on_readable(fd, what, arg);
+		event_del(c->readable);
+	cdc_stop_if_drained(c);
 }
 
 /* ---- stopping */
@@ -294,8 +312,8 @@ open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
 		.intr = &c->w->intr,
 		.cb = &c->sink_cb,
 	};
-	c->sink = sink_pg_new(&c->sink_cfg);
-	if (!sink_open(c->sink, checkpoint_r, err))
+	c->sink = dest_sink_new(&c->sink_cfg, err);
+	if (c->sink == NULL || !sink_open(c->sink, checkpoint_r, err))
 		return false;
 	if (*checkpoint_r == LSN_INVALID) {
 		err_set(err, ERR_CONFIG, "the destination has no position of mirror \"%s\"",
@@ -438,12 +456,11 @@ watch_events(struct cdc *c)
 	struct event_base *loop = c->w->loop;
 
 	c->readable = event_new(loop, pgrepl_fd(c->repl), EV_READ | EV_PERSIST, on_readable, c);
-	c->lazy = event_new(loop, -1, 0, on_lazy, c);
 	c->tick = event_new(loop, -1, EV_PERSIST, cdc_tick, c);
 	PQsetnonblocking(pgconn_pq(c->watch), 1);
 	c->watch_readable = event_new(loop, PQsocket(pgconn_pq(c->watch)), EV_READ | EV_PERSIST,
 	    cdc_watch_event, c);
-	event_add(c->readable, NULL);
+	start_reading(c);
 	event_add(c->tick, &second);
 	event_add(c->watch_readable, NULL);
 	event_active(c->readable, EV_READ, 0);

@@ -40,14 +40,14 @@ struct cdc {
 	struct ledger ledger;
 
 	struct event *readable;
-	struct event *lazy; /* wakes reading again while catching up */
 	struct event *tick; /* once a second */
 	struct event *watch_readable;
 
 	struct batch *fill;  /* being filled */
 	struct batch *spare; /* empty, or NULL while the sink has it */
 	uint32_t max_changes;
-	bool catching_up; /* the last gulp was large: there is a backlog */
+	bool catching_up; /* what arrives was committed a while ago: there is a backlog */
+	bool lazy;	  /* reading in gulps */
 	bool blocked;	  /* fill is full and the sink busy: not reading */
 	bool stopping;
 	usec_t stop_deadline;

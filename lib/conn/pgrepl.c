@@ -1,6 +1,7 @@
 #include "lib/conn/pgrepl.h"
 
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -98,13 +99,13 @@ parse(struct pgrepl *r, int len, struct pgrepl_msg *m, struct err *err)
 	if (kind == 'w') {
 		rbuf_u64(&in);
 		m->wal_end = rbuf_u64(&in);
-		rbuf_u64(&in);
+		m->sent_us = (usec_t)rbuf_u64(&in) + PG_EPOCH_US;
 		m->bytes = slice_of(in.p, rbuf_left(&in));
 		if (rbuf_ok(&in))
 			return PGREPL_DATA;
 	} else if (kind == 'k') {
 		m->wal_end = rbuf_u64(&in);
-		rbuf_u64(&in);
+		m->sent_us = (usec_t)rbuf_u64(&in) + PG_EPOCH_US;
 		m->reply_wanted = rbuf_u8(&in) != 0;
 		if (rbuf_done(&in))
 			return PGREPL_KEEPALIVE;
@@ -164,4 +165,11 @@ uint64_t
 pgrepl_bytes(const struct pgrepl *r)
 {
 	return r->bytes;
+}
+
+/* A Unix socket takes the option and does without. */
+void
+pgrepl_set_gulp(struct pgrepl *r, int bytes)
+{
+	setsockopt(pgrepl_fd(r), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 }

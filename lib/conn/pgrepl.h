@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/slice.h"
 #include "lib/wire/lsn.h"
 
@@ -36,6 +37,7 @@ struct pgrepl_msg {
 	struct slice bytes; /* DATA: a pgoutput message */
 	lsn_t wal_end;	    /* the server's position; no change before it is still to come
 				 * except those already sent */
+	usec_t sent_us;	    /* the server's wall clock when it sent this */
 	bool reply_wanted;  /* KEEPALIVE: answer at once */
 };
 
@@ -55,6 +57,9 @@ bool pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *
 
 /* Bytes that the socket holds and pgrepl_read() would take (of TLS: with its overhead). */
 size_t pgrepl_waiting(const struct pgrepl *r);
+
+/* The socket is to count as readable only from so many bytes on; 1: as soon as there is any. */
+void pgrepl_set_gulp(struct pgrepl *r, int bytes);
 
 /* Bytes of messages handed out so far: how busy the stream is. */
 uint64_t pgrepl_bytes(const struct pgrepl *r);
