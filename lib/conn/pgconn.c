@@ -404,6 +404,22 @@ pgconn_run_buf(struct pgconn *c, struct buf *sql, struct err *err)
 	return res != NULL;
 }
 
+bool
+pgconn_copy_end(struct pgconn *c, int64_t *rows_r, struct err *err)
+{
+	bool ok = true;
+	PGresult *res;
+
+	while ((res = PQgetResult(c->pq)) != NULL) {
+		if (PQresultStatus(res) == PGRES_COMMAND_OK)
+			*rows_r = strtoll(PQcmdTuples(res), NULL, 10);
+		else if (ok)
+			ok = pgconn_error(c->pq, res, err);
+		PQclear(res);
+	}
+	return ok;
+}
+
 /* ---- text */
 
 void
@@ -439,6 +455,26 @@ pgconn_literal(struct buf *b, const char *value)
 		buf_char(b, *value);
 	}
 	buf_char(b, '\'');
+}
+
+void
+pgconn_array_add(struct buf *b, const char *element)
+{
+	buf_char(b, b->n == 0 ? '{' : ',');
+	buf_char(b, '"');
+	for (; *element != '\0'; element++) {
+		if (*element == '"' || *element == '\\')
+			buf_char(b, '\\');
+		buf_char(b, *element);
+	}
+	buf_char(b, '"');
+}
+
+const char *
+pgconn_array_end(struct buf *b)
+{
+	buf_str_add(b, b->n == 0 ? "{}" : "}");
+	return buf_str(b);
 }
 
 int64_t

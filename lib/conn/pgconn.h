@@ -67,6 +67,9 @@ bool pgconn_run(struct pgconn *c, struct err *err, const char *fmt, ...)
 /* The same for text built in a buffer, which is freed whatever comes of it. */
 bool pgconn_run_buf(struct pgconn *c, struct buf *sql, struct err *err);
 
+/* The results at the end of a COPY; rows_r: the count in its command tag. */
+bool pgconn_copy_end(struct pgconn *c, int64_t *rows_r, struct err *err);
+
 /* Wait until readable (or writable too), interruptible. */
 bool pgconn_wait(struct pgconn *c, bool for_write, struct err *err);
 
@@ -77,6 +80,10 @@ bool pgconn_error(PGconn *pq, const PGresult *res, struct err *err);
 void pgconn_ident(struct buf *b, const char *name);
 void pgconn_qualified(struct buf *b, const char *schema, const char *name);
 void pgconn_literal(struct buf *b, const char *value);
+
+/* An array literal, as a parameter: into an empty buf, element by element, then end it. */
+void pgconn_array_add(struct buf *b, const char *element);
+const char *pgconn_array_end(struct buf *b);
 
 /* A cell as text ("" for NULL), as a number, as a truth value. */
 static inline const char *

@@ -20,11 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/clock.h"
 #include "protos/flow.pb-c.h"
 #include "protos/worker.pb-c.h"
 
 struct err;
 struct pgconn;
+struct table_ident;
 
 /* ---- definitions */
 
@@ -76,6 +78,17 @@ bool pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, st
 bool pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r,
     struct err *err);
 
+/* ---- how many rows */
+
+/*
+ * Rows of one table; of a large one approximately, from the last analyze,
+ * partitions together. deleted: a column that flags rows not to be counted,
+ * where the table has it; or "". Ends with ERR_TIMEOUT or the server's error
+ * at the deadline (monotonic), or after half a minute.
+ */
+bool pginfo_count_rows(struct pgconn *c, const struct table_ident *table, const char *deleted,
+    usec_t deadline, int64_t *rows_r, bool *approximate_r, struct err *err);
+
 /* ---- the server and our role on it */
 
 struct pginfo_server {
@@ -98,5 +111,8 @@ struct pginfo_server {
 };
 
 bool pginfo_load_server(struct pgconn *c, struct pginfo_server *s_r, struct err *err);
+
+/* Does it run what peerd can work with? side, for the words: "source", "destination". */
+bool pginfo_check_server(const struct pginfo_server *s, const char *side, struct err *err);
 
 #endif

@@ -4,6 +4,8 @@
 #include "lib/base/str.h"
 #include "lib/conn/pgconn.h"
 
+#define OLDEST_SERVER 120000
+
 /*
  * A managed server grants replication by membership (rds_replication) or says
  * so in a setting instead of by the role's attribute.
@@ -81,5 +83,20 @@ pginfo_load_server(struct pgconn *c, struct pginfo_server *s_r, struct err *err)
 	PQclear(res);
 	read_identifier(c, &s);
 	*s_r = s;
+	return true;
+}
+
+bool
+pginfo_check_server(const struct pginfo_server *s, const char *side, struct err *err)
+{
+	if (strcmp(s->flavour, "YugabyteDB") == 0)
+		return err_set(err, ERR_CONFIG, "the %s is YugabyteDB, which is not supported",
+		    side);
+	if (s->version < OLDEST_SERVER) {
+		err_set(err, ERR_CONFIG,
+		    "the %s runs PostgreSQL %d.%d, version 12 or later is needed", side,
+		    s->version / 10000, s->version % 100);
+		return err_hint(err, "upgrade the server");
+	}
 	return true;
 }
