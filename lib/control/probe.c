@@ -109,6 +109,7 @@ probe_request_new(const struct probe_request *req)
 	msg.request.data = message_pack(req->request, &msg.request.len);
 	msg.peer = (PeerdbPeers__Peer *)req->peer;
 	msg.destination = (PeerdbPeers__Peer *)req->destination;
+	msg.mirror = (PeerdbFlow__FlowConnectionConfigs *)req->mirror;
 	msg.slots = (char **)req->slots;
 	msg.n_slots = req->nslots;
 	copy = pb_copy(&msg.base);

@@ -13,6 +13,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "protos/flow.pb-c.h"
 #include "protos/peers.pb-c.h"
 
 struct err;
@@ -30,7 +31,8 @@ struct probe_request {
 	const char *method; /* rpc of FlowService; says the type of the response */
 	const ProtobufCMessage *request;
 	const PeerdbPeers__Peer *peer;
-	const PeerdbPeers__Peer *destination; /* NULL: none */
+	const PeerdbPeers__Peer *destination;		 /* NULL: none */
+	const PeerdbFlow__FlowConnectionConfigs *mirror; /* NULL: none but in the request */
 	char *const *slots;
 	size_t nslots;
 	int timeout_ms;

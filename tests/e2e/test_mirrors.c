@@ -157,6 +157,20 @@ START_TEST(rows_are_summed)
 }
 END_TEST
 
+/* A row that is flagged as deleted is there, and is not counted. */
+START_TEST(rows_are_counted_on_both_sides)
+{
+	mirror_run("m", "public.t", NULL);
+	on_source("DELETE FROM t WHERE id = 5");
+	sql_wait(rig.d, WAIT_MS, "1", "SELECT count(*) FROM t WHERE \"_PEERDB_IS_DELETED\"");
+	post("/mirrors/row_counts", json("{'flowJobName': 'm'}"));
+	expect_field("tableCounts.0.sourceTable", "public.t");
+	expect_field("tableCounts.0.sourceCount", "99");
+	expect_field("tableCounts.0.destinationCount", "99");
+	api_expect(404, api_post("/mirrors/row_counts", json("{'flowJobName': 'other'}")));
+}
+END_TEST
+
 static bool
 has_batch(void)
 {
@@ -241,6 +255,7 @@ add_tests(TCase *tc)
 	suite_test(tc, mirrors_are_listed);
 	suite_test(tc, changes_are_counted_by_table);
 	suite_test(tc, rows_are_summed);
+	suite_test(tc, rows_are_counted_on_both_sides);
 	suite_test(tc, batches_are_listed);
 	suite_test(tc, logs_are_listed);
 	suite_test(tc, overview_tells_everything_at_once);

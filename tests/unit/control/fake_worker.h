@@ -195,6 +195,24 @@ fake_on_stop(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 	event_base_loopexit(f->base, NULL);
 }
 
+/* The counts tell what came along: the mirror's first table, its destination's host. */
+static inline size_t
+fake_counts(const PeerdWorker__ProbeRequest *req, uint8_t *packed)
+{
+	PeerdbRoute__GetMirrorRowCountsResponse counts =
+	    PEERDB_ROUTE__GET_MIRROR_ROW_COUNTS_RESPONSE__INIT;
+	PeerdbRoute__MirrorTableRowCounts table = PEERDB_ROUTE__MIRROR_TABLE_ROW_COUNTS__INIT;
+	PeerdbRoute__MirrorTableRowCounts *list[] = { &table };
+
+	table.source_table = req->mirror->table_mappings[0]->source_table_identifier;
+	table.destination_table = req->destination->postgres_config->host;
+	table.has_source_count = true;
+	table.source_count = FAKE_ROWS;
+	counts.n_table_counts = 1;
+	counts.table_counts = list;
+	return peerdb_route__get_mirror_row_counts_response__pack(&counts, packed);
+}
+
 static inline void
 fake_on_probe(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 {
@@ -204,6 +222,7 @@ fake_on_probe(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 	PeerdWorker__Error error;
 	struct err err = ERR_INIT;
 	struct fake *f = arg;
+	uint8_t packed[1024];
 
 	if (strcmp(host, "crash") == 0)
 		kill(getpid(), SIGKILL);
@@ -214,6 +233,9 @@ fake_on_probe(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 	ipc_error_pack(&err, &error);
 	reply.error = err.code != ERR_NONE ? &error : NULL;
 	reply.has_response = true;
+	reply.response.data = packed;
+	if (strcmp(req->method, "GetMirrorRowCounts") == 0)
+		reply.response.len = fake_counts(req, packed);
 	ipc_send(f->ch, IPC_PROBE_REPLY, request_id, &reply);
 	ipc_flush(f->ch, 1000);
 	event_base_loopexit(f->base, NULL);

@@ -67,6 +67,30 @@ START_TEST(history_is_told)
 }
 END_TEST
 
+START_TEST(rows_are_counted)
+{
+	make_peers();
+	expect("CreateCDCFlow", MIRROR("good", STREAMS), "good-peerflow");
+	expect("GetMirrorRowCounts", "{\"flow_job_name\":\"good\"}",
+	    "{\"tableCounts\":[{\"sourceTable\":\"public.t\","
+	    "\"destinationTable\":\"destination\",\"sourceCount\":\"100\"");
+	expect("GetMirrorRowCounts",
+	    "{\"flow_job_name\":\"good\",\"source_tables\":[\"public.t\"]}", "\"public.t\"");
+	expect("GetMirrorRowCounts",
+	    "{\"flow_job_name\":\"good\",\"source_tables\":[\"public.t\",\"public.u\"]}",
+	    "NOT_FOUND mirror \"good\" has no source table \"public.u\"");
+	expect("GetMirrorRowCounts", "{\"flow_job_name\":\"other\"}",
+	    "NOT_FOUND mirror \"other\" does not exist");
+	ck_assert_int_eq(last_state, PEERDB_FLOW__FLOW_STATUS__STATUS_UNKNOWN);
+	expect("CreatePeer",
+	    "{\"allow_update\":true,\"disable_validation\":true,\"peer\":{\"name\":\"a\","
+	    "\"type\":3,\"postgres_config\":{\"host\":\"gone\"}}}",
+	    "CREATED");
+	expect("GetMirrorRowCounts", "{\"flow_job_name\":\"good\"}",
+	    "TRANSIENT connection refused");
+}
+END_TEST
+
 START_TEST(a_snapshot_alone_completes)
 {
 	make_peers();
@@ -285,6 +309,7 @@ run_suite(void)
 	tcase_add_checked_fixture(tc, fixture_init, fixture_done);
 	tcase_add_test(tc, a_mirror_runs_pauses_resumes_and_goes);
 	tcase_add_test(tc, history_is_told);
+	tcase_add_test(tc, rows_are_counted);
 	tcase_add_test(tc, a_snapshot_alone_completes);
 	tcase_add_test(tc, what_the_user_must_mend_fails_and_resumes);
 	tcase_add_test(tc, a_refused_password_is_trouble_not_failure);
