@@ -2,32 +2,11 @@
 
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
-#include "lib/base/str.h"
+#include "lib/conn/pgconn.h"
+#include "lib/sink/dest.h"
 #include "workers/check_int.h"
 
-#define OLDEST_SERVER 120000
-
-/* ---- array literals */
-
-void
-check_array_add(struct buf *b, const char *element)
-{
-	buf_char(b, b->n == 0 ? '{' : ',');
-	buf_char(b, '"');
-	for (; *element != '\0'; element++) {
-		if (*element == '"' || *element == '\\')
-			buf_char(b, '\\');
-		buf_char(b, *element);
-	}
-	buf_char(b, '"');
-}
-
-const char *
-check_array_end(struct buf *b)
-{
-	buf_str_add(b, b->n == 0 ? "{}" : "}");
-	return buf_str(b);
-}
+/* ---- what the checks share */
 
 const char *
 check_array_relids(struct buf *b, const PeerdWorker__SetupDone *tables)
@@ -36,9 +15,9 @@ check_array_relids(struct buf *b, const PeerdWorker__SetupDone *tables)
 
 	for (size_t i = 0; i < tables->n_tables; i++) {
 		snprintf(relid, sizeof(relid), "%u", tables->tables[i]->relid);
-		check_array_add(b, relid);
+		pgconn_array_add(b, relid);
 	}
-	return check_array_end(b);
+	return pgconn_array_end(b);
 }
 
 bool
@@ -48,23 +27,6 @@ check_is_mirrored(const PeerdWorker__MirrorTable *t, const char *column)
 		if (strcmp(t->columns[i]->name, column) == 0)
 			return true;
 	return false;
-}
-
-/* ---- servers */
-
-bool
-check_server(const struct pginfo_server *s, const char *side, struct err *err)
-{
-	if (strcmp(s->flavour, "YugabyteDB") == 0)
-		return err_set(err, ERR_CONFIG, "the %s is YugabyteDB, which is not supported",
-		    side);
-	if (s->version < OLDEST_SERVER) {
-		err_set(err, ERR_CONFIG,
-		    "the %s runs PostgreSQL %d.%d, version 12 or later is needed", side,
-		    s->version / 10000, s->version % 100);
-		return err_hint(err, "upgrade the server");
-	}
-	return true;
 }
 
 /* ---- shape */
@@ -118,24 +80,17 @@ check_distinct(struct table_ident *idents, size_t n, const char *side, struct er
 }
 
 static bool
-check_reserved(const struct table_ident *t, struct err *err)
+check_mappings(const struct check *ck, struct table_ident *from, struct table_ident *to,
+    struct err *err)
 {
-	if (!str_starts(t->schema, "pg_") && strcmp(t->schema, "information_schema") != 0)
-		return true;
-	err_set(err, ERR_CONFIG, "destination schema \"%s\" belongs to the server", t->schema);
-	return err_hint(err, "choose a schema whose name does not begin with pg_");
-}
+	const PeerdbFlow__FlowConnectionConfigs *m = ck->mirror;
 
-static bool
-check_mappings(const PeerdbFlow__FlowConnectionConfigs *m, struct table_ident *from,
-    struct table_ident *to, struct err *err)
-{
 	for (size_t i = 0; i < m->n_table_mappings; i++)
 		if (!ident_parse_table(m->table_mappings[i]->source_table_identifier, &from[i],
 			err) ||
 		    !ident_parse_table(m->table_mappings[i]->destination_table_identifier, &to[i],
 			err) ||
-		    !check_reserved(&to[i], err) || !check_columns(m->table_mappings[i], err))
+		    !ck->kind->check_name(&to[i], err) || !check_columns(m->table_mappings[i], err))
 			return false;
 	return check_distinct(from, m->n_table_mappings, "source", err) &&
 	    check_distinct(to, m->n_table_mappings, "destination", err);
@@ -160,7 +115,7 @@ check_shape(const struct check *ck, struct err *err)
 		    m->synced_at_col_name);
 	from = xcalloc(m->n_table_mappings, sizeof(*from));
 	to = xcalloc(m->n_table_mappings, sizeof(*to));
-	ok = check_mappings(m, from, to, err);
+	ok = check_mappings(ck, from, to, err);
 	free(from);
 	free(to);
 	return ok;
@@ -176,7 +131,8 @@ check_mirror(const struct check *ck, struct err *err)
 
 	peerd_worker__setup_done__init(tables);
 	ok = check_shape(ck, err) && check_source(ck, tables, err) &&
-	    check_destination(ck, tables, err);
+	    dest_check(ck->dst, ck->src, (struct dest_tables){ tables->tables, tables->n_tables },
+		ck->again, err);
 	protobuf_c_message_free_unpacked(&tables->base, NULL);
 	return ok;
 }

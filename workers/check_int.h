@@ -15,26 +15,15 @@
 
 #define CHECK_TEXT_MAX (16u << 20) /* the names of a mirror's tables as one parameter */
 
-/* Append one more element to a Postgres array literal; begin with an empty buf. */
-void check_array_add(struct buf *b, const char *element);
-const char *check_array_end(struct buf *b);
-
 /* The relids of the tables as an array literal. */
 const char *check_array_relids(struct buf *b, const PeerdWorker__SetupDone *tables);
 
 /* Is the source's column one of those that are mirrored? */
 bool check_is_mirrored(const PeerdWorker__MirrorTable *t, const char *column);
 
-/* Source or destination ("source", "destination") runs what peerd can work with. */
-bool check_server(const struct pginfo_server *s, const char *side, struct err *err);
-
 /* check_publication.c: what carries the changes */
 bool check_publication(const struct check *ck, const struct pginfo_server *s,
     const PeerdWorker__SetupDone *tables, struct err *err);
 bool check_slot(const struct check *ck, const struct pginfo_server *s, struct err *err);
-
-/* check_table.c: one table that exists on the destination already */
-bool check_existing_table(const struct check *ck, const PeerdWorker__MirrorTable *t,
-    const char *relid, const char *sql_name, struct err *err);
 
 #endif

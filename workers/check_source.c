@@ -1,6 +1,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
 #include "lib/conn/pgconn.h"
+#include "lib/sink/dest.h"
 #include "workers/check_int.h"
 
 #define CONNECT_TIMEOUT (10 * USEC_PER_SEC)
@@ -118,11 +119,11 @@ query_missing(const struct check *ck, struct err *err)
 	for (i = 0; i < m->n_table_mappings; i++) {
 		if (!ident_parse_table(m->table_mappings[i]->source_table_identifier, &t, err))
 			goto out;
-		check_array_add(&schemas, t.schema);
-		check_array_add(&names, t.name);
+		pgconn_array_add(&schemas, t.schema);
+		pgconn_array_add(&names, t.name);
 	}
-	res = pgconn_query(ck->src, err, missing_query, 2, check_array_end(&schemas),
-	    check_array_end(&names));
+	res = pgconn_query(ck->src, err, missing_query, 2, pgconn_array_end(&schemas),
+	    pgconn_array_end(&names));
 out:
 	buf_done(&schemas);
 	buf_done(&names);
@@ -224,13 +225,14 @@ check_source(const struct check *ck, PeerdWorker__SetupDone *tables, struct err 
 {
 	struct pginfo_server s;
 
-	if (!pginfo_load_server(ck->src, &s, err) || !check_server(&s, "source", err))
+	if (!pginfo_load_server(ck->src, &s, err) || !pginfo_check_server(&s, "source", err))
 		return false;
 	if (!ck->mirror->initial_snapshot_only && !check_changes(ck, &s, err))
 		return false;
 	if (!check_exist(ck, err) || !pginfo_load_tables(ck->src, ck->mirror, tables, err) ||
 	    !check_rights(ck, tables, err))
 		return false;
+	dest_choose_forms(ck->kind, (struct dest_tables){ tables->tables, tables->n_tables });
 	if (ck->mirror->initial_snapshot_only)
 		return true;
 	return check_publication(ck, &s, tables, err) && check_slot(ck, &s, err);

@@ -5,23 +5,12 @@
 #include "lib/base/limits.h"
 #include "lib/conn/pgconn.h"
 #include "lib/conn/pgslot.h"
-#include "lib/sink/pg_ddl_meta.h"
+#include "lib/sink/dest.h"
 
 #define CONNECT_TIMEOUT (15 * USEC_PER_SEC)
 
 /* A walsender told to end does so at its next message; a busy server may need a moment. */
 #define SLOT_TIMEOUT (20 * USEC_PER_SEC)
-
-static bool
-open_peer(const PeerdWorker__Config *config, const PeerdbPeers__Peer *peer,
-    const struct pgconn_interrupt *intr, struct pgconn **c_r, struct err *err)
-{
-	if (peer->config_case != PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG)
-		return err_set(err, ERR_UNIMPLEMENTED, "peer \"%s\" is not a Postgres peer",
-		    peer->name);
-	return pgconn_open(peer->postgres_config, config->name, PGCONN_PLAIN, CONNECT_TIMEOUT, intr,
-	    c_r, err);
-}
 
 /* The slot first: it is what holds back WAL. */
 static bool
@@ -42,7 +31,8 @@ drop_source(const PeerdWorker__Config *config, const struct pgconn_interrupt *in
 	struct pgconn *src = NULL;
 	bool ok;
 
-	ok = open_peer(config, config->source, intr, &src, err) &&
+	ok = pgconn_open(config->source->postgres_config, config->name, PGCONN_PLAIN,
+		 CONNECT_TIMEOUT, intr, &src, err) &&
 	    drop_from(src, config->mirror, a, err);
 	pgconn_close(&src);
 	arena_free(&a);
@@ -53,13 +43,18 @@ static bool
 drop_destination(const PeerdWorker__Config *config, const struct pgconn_interrupt *intr,
     struct err *err)
 {
-	struct pgconn *dst = NULL;
+	const struct dest_config cfg = {
+		.peer = config->destination,
+		.mirror = config->mirror,
+		.what = config->name,
+		.timeout = CONNECT_TIMEOUT,
+		.intr = intr,
+	};
+	struct dest *dst = NULL;
 	bool ok;
 
-	ok = open_peer(config, config->destination, intr, &dst, err) &&
-	    pg_ddl_meta_forget(dst, pg_ddl_meta_schema(config->destination->postgres_config),
-		config->name, err);
-	pgconn_close(&dst);
+	ok = dest_open(&cfg, &dst, err) && dest_forget(dst, err);
+	dest_close(&dst);
 	return ok || err_context(err, "dropping mirror \"%s\" on its destination", config->name);
 }
 

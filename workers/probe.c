@@ -44,7 +44,7 @@ probe_config(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig **
 	if (peer->type != PEERDB_PEERS__DBTYPE__POSTGRES ||
 	    peer->config_case != PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG) {
 		err_set(err, ERR_UNIMPLEMENTED, "peer \"%s\" is not a Postgres peer", peer->name);
-		return err_hint(err, "only peers of type POSTGRES are supported");
+		return err_hint(err, "only peers of type POSTGRES can be a source or be browsed");
 	}
 	*cfg_r = peer->postgres_config;
 	return true;
@@ -59,6 +59,21 @@ probe_open(struct probe *p, const PeerdbPeers__Peer *peer, struct pgconn **c_r, 
 		return false;
 	return pgconn_open(cfg, "peerd probe", PGCONN_PLAIN, CONNECT_TIMEOUT, &p->intr, c_r, err) ||
 	    err_context(err, "peer \"%s\"", peer->name);
+}
+
+bool
+probe_open_dest(struct probe *p, const PeerdbPeers__Peer *peer,
+    const PeerdbFlow__FlowConnectionConfigs *mirror, struct dest **d_r, struct err *err)
+{
+	const struct dest_config cfg = {
+		.peer = peer,
+		.mirror = mirror,
+		.what = "peerd probe",
+		.timeout = CONNECT_TIMEOUT,
+		.intr = &p->intr,
+	};
+
+	return dest_open(&cfg, d_r, err);
 }
 
 void

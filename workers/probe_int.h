@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "lib/conn/pgconn.h"
+#include "lib/sink/dest.h"
 #include "protos/route.pb-c.h"
 #include "protos/worker.pb-c.h"
 
@@ -27,9 +28,13 @@ typedef bool probe_fn(struct probe *p, const ProtobufCMessage *in, ProtobufCMess
 bool probe_config(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig **cfg_r,
     struct err *err);
 
-/* Connect to a peer; its name is in the error. */
+/* Connect to a Postgres peer; its name is in the error. */
 bool probe_open(struct probe *p, const PeerdbPeers__Peer *peer, struct pgconn **c_r,
     struct err *err);
+
+/* Connect to a peer of any kind. mirror: that it is the destination of, or NULL. */
+bool probe_open_dest(struct probe *p, const PeerdbPeers__Peer *peer,
+    const PeerdbFlow__FlowConnectionConfigs *mirror, struct dest **d_r, struct err *err);
 
 /* Append a copy to a repeated string field. */
 void probe_add_string(char ***v, size_t *n, const char *s);

@@ -1,5 +1,6 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
+#include "lib/conn/pginfo.h"
 #include "lib/types/ident.h"
 #include "workers/check.h"
 #include "workers/probe_int.h"
@@ -9,17 +10,19 @@
 static bool
 check_between(struct probe *p, struct check *ck, struct err *err)
 {
+	const PeerdbPeers__Peer *to = p->req->destination;
 	bool ok;
 
 	if (!probe_open(p, p->req->peer, &ck->src, err))
 		return err_context(err, "source");
-	if (!probe_open(p, p->req->destination, &ck->dst, err)) {
+	if (!probe_open_dest(p, to, ck->mirror, &ck->dst, err)) {
 		pgconn_close(&ck->src);
+		err_context(err, "peer \"%s\"", to->name);
 		return err_context(err, "destination");
 	}
 	ok = check_mirror(ck, err);
 	pgconn_close(&ck->src);
-	pgconn_close(&ck->dst);
+	dest_close(&ck->dst);
 	return ok;
 }
 
@@ -34,82 +37,47 @@ probe_check_mirror(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage
 	(void)out;
 	if (ck.mirror == NULL)
 		return err_set(err, ERR_INVALID, "connection_configs is missing");
-	return check_shape(&ck, err) && probe_config(p->req->peer, &ck.source, err) &&
-	    probe_config(p->req->destination, &ck.destination, err) && check_between(p, &ck, err);
+	ck.kind = dest_ops_of(p->req->destination, err);
+	return ck.kind != NULL && check_shape(&ck, err) &&
+	    probe_config(p->req->peer, &ck.source, err) && check_between(p, &ck, err);
 }
 
 /* ---- GetMirrorRowCounts */
 
-#define COUNT_MS	30000		    /* one table on one side */
-#define ALL_COUNTS_US	(50 * USEC_PER_SEC) /* the daemon gives a mirror's probe a minute */
-#define EXACT_MAX_BYTES "10737418240"
+#define ALL_COUNTS_US (50 * USEC_PER_SEC) /* the daemon gives a mirror's probe a minute */
 
-struct side {
-	struct pgconn *c;
-	const char *deleted; /* column that flags deleted rows, or "" */
+struct sides {
+	struct pgconn *src;
+	struct dest *dst;
 	usec_t deadline;
 };
 
-/* Large tables are estimated from the last analyze, partitions together. */
-static const char size_query[] =
-    "SELECT sum(pg_table_size(c.oid)) >= " EXACT_MAX_BYTES ","
-    " sum(CASE WHEN c.relkind = 'r' THEN greatest(c.reltuples, 0) ELSE 0 END)::int8,"
-    " EXISTS (SELECT FROM pg_attribute WHERE attrelid = r.oid AND attname = $3"
-    "  AND NOT attisdropped)"
-    " FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace JOIN pg_class c"
-    "  ON c.oid = r.oid OR c.oid IN (SELECT relid FROM pg_partition_tree(r.oid) WHERE isleaf)"
-    " WHERE n.nspname = $1 AND r.relname = $2 AND c.relkind IN ('r', 'p') GROUP BY r.oid";
-
-static bool
-count_exactly(struct side *s, const struct table_ident *t, bool flagged, int64_t *count_r,
-    struct err *err)
-{
-	int64_t left = (s->deadline - clock_mono_us()) / USEC_PER_MSEC;
-	struct buf sql;
-	PGresult *res = NULL;
-
-	if (left <= 0)
-		return err_set(err, ERR_TIMEOUT, "no time left to count");
-	buf_init(&sql, 4096);
-	buf_str_add(&sql, "SELECT count(*) FROM ");
-	pgconn_qualified(&sql, t->schema, t->name);
-	if (flagged) {
-		buf_str_add(&sql, " WHERE ");
-		pgconn_ident(&sql, s->deleted);
-		buf_str_add(&sql, " IS NOT TRUE");
-	}
-	if (pgconn_run(s->c, err, "SET statement_timeout = %d",
-		(int)(left < COUNT_MS ? left : COUNT_MS)))
-		res = pgconn_exec(s->c, err, buf_str(&sql));
-	buf_done(&sql);
-	if (res == NULL)
-		return false;
-	*count_r = pgcell_i64(res, 0, 0);
-	PQclear(res);
-	return true;
-}
-
 /* What cannot be counted is -1: a dropped table says nothing about the others. */
 static void
-count_rows(struct side *s, const char *identifier, int64_t *count_r, protobuf_c_boolean *approx_r)
+count_source(const struct sides *s, PeerdbRoute__MirrorTableRowCounts *t)
 {
 	struct err ignored = ERR_INIT;
-	struct table_ident t;
-	PGresult *res;
+	struct table_ident name;
+	bool approximate = false;
 
-	*count_r = -1;
-	*approx_r = false;
-	if (s->c == NULL || !ident_parse_table(identifier, &t, &ignored))
-		return;
-	res = pgconn_query(s->c, &ignored, size_query, 3, t.schema, t.name, s->deleted);
-	if (res != NULL && PQntuples(res) == 1) {
-		*approx_r = pgcell_bool(res, 0, 0);
-		if (*approx_r)
-			*count_r = pgcell_i64(res, 0, 1);
-		else
-			count_exactly(s, &t, pgcell_bool(res, 0, 2), count_r, &ignored);
-	}
-	PQclear(res);
+	t->has_source_count = t->has_source_is_approximate = true;
+	t->source_count = -1;
+	if (ident_parse_table(t->source_table, &name, &ignored))
+		pginfo_count_rows(s->src, &name, "", s->deadline, &t->source_count, &approximate,
+		    &ignored);
+	t->source_is_approximate = approximate;
+}
+
+static void
+count_destination(const struct sides *s, PeerdbRoute__MirrorTableRowCounts *t)
+{
+	struct err ignored = ERR_INIT;
+	struct dest_count count = { .rows = -1 };
+
+	dest_count(s->dst, t->destination_table, s->deadline, &count, &ignored);
+	t->has_destination_count = t->has_destination_is_approximate = true;
+	t->destination_count = count.rows;
+	t->destination_is_approximate = count.approximate;
 }
 
 static bool
@@ -124,19 +92,27 @@ is_asked_for(const PeerdbRoute__GetMirrorRowCountsRequest *req, const char *sour
 }
 
 static void
-add_counts(PeerdbRoute__GetMirrorRowCountsResponse *r, struct side *src, struct side *dst,
-    const PeerdbFlow__TableMapping *map)
+add_counts(const struct sides *s, const PeerdbFlow__TableMapping *map,
+    PeerdbRoute__GetMirrorRowCountsResponse *r)
 {
 	PeerdbRoute__MirrorTableRowCounts *t;
 
 	PROBE_ADD(r, table_counts, peerdb_route__mirror_table_row_counts__init, t);
 	t->source_table = xstrdup(map->source_table_identifier);
 	t->destination_table = xstrdup(map->destination_table_identifier);
-	t->has_source_count = t->has_destination_count = true;
-	t->has_source_is_approximate = t->has_destination_is_approximate = true;
-	count_rows(src, map->source_table_identifier, &t->source_count, &t->source_is_approximate);
-	count_rows(dst, map->destination_table_identifier, &t->destination_count,
-	    &t->destination_is_approximate);
+	count_source(s, t);
+	count_destination(s, t);
+}
+
+static bool
+open_sides(struct probe *p, struct sides *s, struct err *err)
+{
+	const PeerdbPeers__Peer *to = p->req->destination;
+
+	if (!probe_open(p, p->req->peer, &s->src, err))
+		return false;
+	return probe_open_dest(p, to, p->req->mirror, &s->dst, err) ||
+	    (to != NULL && err_context(err, "peer \"%s\"", to->name));
 }
 
 bool
@@ -147,21 +123,17 @@ probe_row_counts(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *
 	    (const PeerdbRoute__GetMirrorRowCountsRequest *)in;
 	PeerdbRoute__GetMirrorRowCountsResponse *r = (PeerdbRoute__GetMirrorRowCountsResponse *)out;
 	const PeerdbFlow__FlowConnectionConfigs *m = p->req->mirror;
-	struct side src = { .deleted = "", .deadline = clock_mono_us() + ALL_COUNTS_US }, dst = src;
+	struct sides s = { .deadline = clock_mono_us() + ALL_COUNTS_US };
 	size_t i;
+	bool ok;
 
 	if (m == NULL)
 		return err_set(err, ERR_INVALID, "the mirror's configuration is missing");
-	dst.deleted = m->soft_delete_col_name;
-	if (!probe_open(p, p->req->peer, &src.c, err) ||
-	    !probe_open(p, p->req->destination, &dst.c, err)) {
-		pgconn_close(&src.c);
-		return false;
-	}
-	for (i = 0; i < m->n_table_mappings; i++)
+	ok = open_sides(p, &s, err);
+	for (i = 0; ok && i < m->n_table_mappings; i++)
 		if (is_asked_for(req, m->table_mappings[i]->source_table_identifier))
-			add_counts(r, &src, &dst, m->table_mappings[i]);
-	pgconn_close(&src.c);
-	pgconn_close(&dst.c);
-	return true;
+			add_counts(&s, m->table_mappings[i], r);
+	pgconn_close(&s.src);
+	dest_close(&s.dst);
+	return ok;
 }

@@ -1,8 +1,8 @@
 #include "lib/base/err.h"
 #include "lib/base/mem.h"
-#include "lib/conn/pginfo.h"
-#include "workers/check_int.h"
 #include "workers/probe_int.h"
+
+#define ADDRESS_MAX 1024
 
 /* ---- why a connection failed, and what to do about it */
 
@@ -50,21 +50,18 @@ explain(struct err *err)
 
 /* "failed to validate peer x: could not connect to db:5432: ..." */
 static bool
-connect_failed(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig *cfg,
-    struct err *err)
+connect_failed(const struct dest_ops *kind, const PeerdbPeers__Peer *peer, struct err *err)
 {
 	struct err cause = *err;
-	const char *host = cfg->host != NULL ? cfg->host : "";
+	struct buf at;
 
 	if (err->code == ERR_CANCELLED)
 		return false;
-	if (host[0] != '\0')
-		err_set(err, ERR_CONFIG,
-		    "failed to validate peer %s: could not connect to %s:%u: %s", peer->name, host,
-		    cfg->port != 0 ? cfg->port : 5432, cause.msg);
-	else
-		err_set(err, ERR_CONFIG, "failed to validate peer %s: could not connect: %s",
-		    peer->name, cause.msg);
+	buf_init(&at, ADDRESS_MAX);
+	kind->address(peer, &at);
+	err_set(err, ERR_CONFIG, "failed to validate peer %s: could not connect%s%s: %s",
+	    peer->name, at.n > 0 ? " to " : "", buf_str(&at), cause.msg);
+	buf_done(&at);
 	err_hint(err, "%s", cause.hint);
 	memcpy(err->sqlstate, cause.sqlstate, sizeof(err->sqlstate));
 	err_reason(err, "SOURCE_VALIDATION_FAILED");
@@ -73,35 +70,41 @@ connect_failed(const PeerdbPeers__Peer *peer, const PeerdbPeers__PostgresConfig 
 
 /* ---- ValidatePeer, CreatePeer */
 
-#define CONNECT_TIMEOUT (10 * USEC_PER_SEC)
+static bool
+validate(struct dest *d, struct err *err)
+{
+	struct err cause;
+
+	if (dest_validate(d, err))
+		return true;
+	cause = *err;
+	err_set(err, cause.code, "failed to validate peer %s: %s", d->cfg.peer->name, cause.msg);
+	err_reason(err, "SOURCE_VALIDATION_FAILED");
+	return err_hint(err, "%s", cause.hint);
+}
 
 static bool
 check_peer(struct probe *p, const PeerdbPeers__Peer *peer, struct err *err)
 {
-	const PeerdbPeers__PostgresConfig *cfg;
-	struct pginfo_server s;
-	struct pgconn *c;
-	struct err cause;
+	const struct dest_ops *kind = dest_ops_of(peer, err);
+	struct dest *d;
 	bool ok;
 
-	if (!probe_config(peer, &cfg, err))
+	if (kind == NULL)
 		return false;
-	if (!pgconn_open(cfg, "peerd probe", PGCONN_PLAIN, CONNECT_TIMEOUT, &p->intr, &c, err))
-		return connect_failed(peer, cfg, err);
-	ok = pginfo_load_server(c, &s, err) && check_server(&s, "server", err);
-	pgconn_close(&c);
-	if (ok)
-		return true;
-	cause = *err;
-	err_set(err, cause.code, "failed to validate peer %s: %s", peer->name, cause.msg);
-	err_reason(err, "SOURCE_VALIDATION_FAILED");
-	return err_hint(err, "%s", cause.hint);
+	if (!probe_open_dest(p, peer, NULL, &d, err))
+		return connect_failed(kind, peer, err);
+	ok = validate(d, err);
+	dest_close(&d);
+	return ok;
 }
 
 static char *
 valid_words(const PeerdbPeers__Peer *peer)
 {
-	return xasprintf("POSTGRES peer %s is valid", peer->name);
+	struct err ignored = ERR_INIT;
+
+	return xasprintf("%s peer %s is valid", dest_ops_of(peer, &ignored)->name, peer->name);
 }
 
 bool
@@ -139,14 +142,13 @@ bool
 probe_peer_info(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage *out, struct err *err)
 {
 	PeerdbRoute__PeerInfoResponse *r = (PeerdbRoute__PeerInfoResponse *)out;
-	const char *version;
-	struct pgconn *c;
+	const PeerdbPeers__Peer *peer = p->req->peer;
+	struct dest *d;
 
 	(void)in;
-	if (!probe_open(p, p->req->peer, &c, err))
-		return false;
-	version = PQparameterStatus(pgconn_pq(c), "server_version");
-	r->version = xstrdup(version != NULL ? version : "");
-	pgconn_close(&c);
+	if (!probe_open_dest(p, peer, NULL, &d, err))
+		return peer != NULL && err_context(err, "peer \"%s\"", peer->name);
+	r->version = xstrdup(dest_version(d));
+	dest_close(&d);
 	return true;
 }

@@ -2,8 +2,8 @@
  * setup - everything that must stand before a mirror can copy anything
  *
  * In this order: the source's tables are looked up, the checks of check.h are
- * repeated, then on the destination the metadata schema, missing types and
- * tables, then on the source the publication; and the slot, when there is no
+ * repeated, then on the destination what dest_prepare() makes (metadata, types,
+ * tables), then on the source the publication; and the slot, when there is no
  * initial snapshot (with one, whoever takes the snapshot creates the slot, for
  * its exported snapshot dies with the connection). initial_snapshot_only needs
  * neither publication nor slot.
@@ -20,14 +20,15 @@
 
 #include "protos/worker.pb-c.h"
 
+struct dest;
 struct err;
 struct pgconn;
 
-/* Borrowed; src and dst are plain connections, not inside a transaction. */
+/* Borrowed; src is a plain connection, not inside a transaction. */
 struct setup {
 	const PeerdWorker__Config *config;
 	struct pgconn *src;
-	struct pgconn *dst;
+	struct dest *dst;
 };
 
 /* done_r: malloc'd; protobuf_c_message_free_unpacked() when done with. */

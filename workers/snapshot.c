@@ -7,17 +7,14 @@
 #include "lib/base/mem.h"
 #include "lib/conn/pginfo.h"
 #include "lib/ipc/spawn.h"
-#include "lib/sink/pg_ddl.h"
-#include "lib/sink/pg_ddl_meta.h"
-#include "lib/sink/pg_fence.h"
+#include "lib/sink/dest.h"
 #include "workers/snapshot_plan.h"
 #include "workers/snapshot_source.h"
 #include "workers/worker.h"
 
 /*
  * The initial load, seen from the mirror worker: it holds the snapshot
- * (snapshot_source.c) and the mirror's lock on the destination (pg_fence.h),
- * plans the partitions, and hands them one by one to snapshot workers
+ * (snapshot_source.c) and keeps others away from the destination, plans the partitions, and hands them one by one to snapshot workers
  * (snapshot_worker.c), which it starts and outlives. When a table's
  * partitions are in, a worker builds its keys while others read on. At the
  * end the slot's position becomes the mirror's checkpoint on the destination,
@@ -72,9 +69,8 @@ struct snapshot {
 	struct worker *w;
 	struct snapshot_source src;
 	struct event *src_readable;
-	struct pgconn *dst; /* holds the mirror's lock there */
-	const char *meta;
-	char id[40]; /* of this attempt */
+	struct dest *dst; /* taken over */
+	char id[40];	  /* of this attempt */
 	struct partition *parts;
 	uint32_t nparts, parts_cap;
 	struct load_table *tables;
@@ -98,50 +94,24 @@ snapshot_only(const struct snapshot *sn)
 	return sn->w->config->mirror->initial_snapshot_only;
 }
 
-/*
- * Shut out workers of an earlier attempt (see snapshot_worker.c), then remove
- * what they loaded. Deleting their snapshot's row waits for those that are
- * in the middle of a partition.
- */
+/* Loaders of an earlier attempt are shut out, and what they loaded is gone. */
 static bool
 clean_destination(struct snapshot *sn, struct err *err)
 {
-	const char *mirror = sn->w->config->mirror->flow_job_name;
-	PeerdWorker__MirrorTable **defs;
-	struct buf sql;
-	PGresult *res;
-	uint32_t i;
+	PeerdWorker__MirrorTable **defs = worker_defs(sn->w);
 	bool ok;
 
-	if (!pg_ddl_meta_restart(sn->dst, sn->meta, mirror, err))
-		return false;
-	buf_init(&sql, 1024);
-	buf_str_add(&sql, "INSERT INTO ");
-	pgconn_qualified(&sql, sn->meta, "peerd_snapshot_partitions");
-	buf_str_add(&sql,
-	    " (mirror_name, snapshot_id, table_index, partition, rows)"
-	    " VALUES ($1, $2, -1, -1, 0)");
-	res = pgconn_query(sn->dst, err, buf_str(&sql), 2, mirror, sn->id);
-	buf_done(&sql);
-	PQclear(res);
-	if (res == NULL)
-		return false;
-	defs = xcalloc(sn->w->ntables, sizeof(PeerdWorker__MirrorTable *));
-	for (i = 0; i < sn->w->ntables; i++)
-		defs[i] = (PeerdWorker__MirrorTable *)sn->w->tables[i]->def;
-	ok = pg_ddl_truncate_all(sn->dst, defs, sn->w->ntables, err);
+	ok = dest_load_begin(sn->dst, sn->id, (struct dest_tables){ defs, sn->w->ntables }, err);
 	free(defs);
 	return ok;
 }
 
 /* The checkpoint is the last thing a load writes: with it there, only the daemon missed the end. */
 static bool
-already_loaded(struct snapshot *sn, lsn_t *lsn_r, struct err *err)
+already_loaded(const struct snapshot *sn, lsn_t checkpoint)
 {
-	*lsn_r = LSN_INVALID;
-	return sn->w->config->phase != PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT ||
-	    pg_ddl_meta_checkpoint_read(sn->dst, sn->meta, sn->w->config->mirror->flow_job_name,
-		lsn_r, err);
+	return sn->w->config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT &&
+	    checkpoint != LSN_INVALID;
 }
 
 /* ---- the plan */
@@ -314,9 +284,7 @@ give_work(struct snapshot *sn, struct child *ch)
 static bool
 store_checkpoint(struct snapshot *sn, struct err *err)
 {
-	return snapshot_only(sn) ||
-	    pg_ddl_meta_checkpoint_init(sn->dst, sn->meta, sn->w->config->mirror->flow_job_name,
-		sn->src.lsn, err);
+	return snapshot_only(sn) || dest_checkpoint_init(sn->dst, sn->src.lsn, err);
 }
 
 static void
@@ -343,7 +311,7 @@ snapshot_free(struct snapshot *sn)
 	if (sn->src_readable != NULL)
 		event_free(sn->src_readable);
 	snapshot_source_close(&sn->src);
-	pgconn_close(&sn->dst);
+	dest_close(&sn->dst);
 	free(sn->parts);
 	free(sn->tables);
 	free(sn);
@@ -535,12 +503,8 @@ static void
 send_config(struct snapshot *sn, struct child *ch)
 {
 	PeerdWorker__SnapshotConfig msg = PEERD_WORKER__SNAPSHOT_CONFIG__INIT;
-	PeerdWorker__MirrorTable **defs;
-	uint32_t i;
+	PeerdWorker__MirrorTable **defs = worker_defs(sn->w);
 
-	defs = xcalloc(sn->w->ntables, sizeof(PeerdWorker__MirrorTable *));
-	for (i = 0; i < sn->w->ntables; i++)
-		defs[i] = (PeerdWorker__MirrorTable *)sn->w->tables[i]->def;
 	msg.mirror = sn->w->config->mirror->flow_job_name;
 	msg.source = sn->w->config->source;
 	msg.destination = sn->w->config->destination;
@@ -587,7 +551,6 @@ how_many(const struct snapshot *sn)
 static bool
 prepare(struct snapshot *sn, struct err *err)
 {
-	sn->meta = pg_ddl_meta_schema(sn->w->config->destination->postgres_config);
 	snprintf(sn->id, sizeof(sn->id), "%llx-%d", (unsigned long long)clock_wall_us(),
 	    (int)getpid());
 	return snapshot_source_open(sn->w, &sn->src, err) && clean_destination(sn, err) &&
@@ -626,14 +589,9 @@ snapshot_start(struct worker *w, struct err *err)
 
 	w->snapshot = sn;
 	sn->w = w;
-	sn->meta = pg_ddl_meta_schema(w->config->destination->postgres_config);
-	/* what is told to be loaded must be on the disk, whatever the server's default */
-	if (!worker_connect(w, false, PGCONN_PLAIN, &sn->dst, err) ||
-	    !pgconn_run(sn->dst, err, "SET synchronous_commit = on") ||
-	    !pg_fence(sn->dst, w->config->mirror->flow_job_name, err) ||
-	    !already_loaded(sn, &lsn, err))
+	if (!worker_open_dest(w, &sn->dst, err) || !dest_take_over(sn->dst, &lsn, err))
 		return false;
-	if (lsn != LSN_INVALID) {
+	if (already_loaded(sn, lsn)) {
 		snapshot_free(sn);
 		worker_snapshot_done(w, lsn);
 		return true;

@@ -3,8 +3,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/conn/pginfo.h"
-#include "lib/conn/pgtypes.h"
-#include "lib/sink/pg_ddl.h"
+#include "lib/sink/dest.h"
 
 #define SLOT_DROP_TIMEOUT (30 * USEC_PER_SEC)
 #define SQL_MAX		  (4 * MIB)
@@ -69,13 +68,9 @@ snapshot_lock(struct pgconn *c, PeerdWorker__MirrorTable *const *tables, size_t 
 static bool
 lock_tables(struct worker *w, struct snapshot_source *s, struct err *err)
 {
-	PeerdWorker__MirrorTable **defs = xcalloc(w->ntables, sizeof(*defs));
-	uint32_t i;
-	bool ok;
+	PeerdWorker__MirrorTable **defs = worker_defs(w);
+	bool ok = snapshot_lock(s->conn, defs, w->ntables, err);
 
-	for (i = 0; i < w->ntables; i++)
-		defs[i] = (PeerdWorker__MirrorTable *)w->tables[i]->def;
-	ok = snapshot_lock(s->conn, defs, w->ntables, err);
 	free(defs);
 	return ok;
 }
@@ -154,51 +149,24 @@ check_kept(const PeerdWorker__MirrorTable *old, const PeerdWorker__MirrorTable *
 	return true;
 }
 
-static bool
-add_columns(const PeerdWorker__MirrorTable *old, const PeerdWorker__MirrorTable *fresh,
-    struct pgconn *dst, struct err *err)
-{
-	const PeerdWorker__Column *c;
-	size_t i;
-
-	for (i = 0; i < fresh->n_columns; i++) {
-		c = fresh->columns[i];
-		/* how a table of somebody else's computes its columns is his business */
-		if (find_column(old, c->name) != NULL || (c->generated[0] != '\0' && !old->created))
-			continue;
-		if (!pg_ddl_add_column(dst, fresh, c, NULL, err))
-			return false;
-	}
-	return true;
-}
-
 /* What the snapshot shows of a table, with what only setup knew of it. */
 static bool
-complete(const PeerdWorker__MirrorTable *old, PeerdWorker__MirrorTable *fresh, struct pgconn *dst,
-    struct err *err)
+refresh_table(struct snapshot_source *s, struct dest *dst, const PeerdWorker__MirrorTable *old,
+    PeerdWorker__MirrorTable *fresh, bool *changed_r, struct err *err)
 {
 	fresh->has_created = old->has_created;
 	fresh->created = old->created;
 	fresh->has_state = old->has_state;
 	fresh->state = old->state;
-	return fresh->created || pginfo_match_destination(dst, fresh, err);
-}
-
-static bool
-refresh_table(struct snapshot_source *s, struct pgconn *dst, const PeerdWorker__MirrorTable *old,
-    PeerdWorker__MirrorTable *fresh, bool *changed_r, struct err *err)
-{
-	if (!complete(old, fresh, dst, err))
+	if (!check_kept(old, fresh, err) || !dest_extend(dst, s->conn, old, fresh, err))
 		return false;
-	if (is_same(old, fresh))
-		return true;
-	*changed_r = true;
-	return check_kept(old, fresh, err) && pgtypes_copy(s->conn, dst, &fresh, 1, err) &&
-	    add_columns(old, fresh, dst, err) && complete(old, fresh, dst, err);
+	if (!is_same(old, fresh))
+		*changed_r = true;
+	return true;
 }
 
 bool
-snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct pgconn *dst,
+snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct dest *dst,
     struct err *err)
 {
 	PeerdWorker__SetupDone *now = xmalloc(sizeof(*now));
@@ -207,6 +175,8 @@ snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct pgco
 
 	peerd_worker__setup_done__init(now);
 	ok = pginfo_load_tables(s->conn, w->config->mirror, now, err);
+	if (ok)
+		dest_choose_forms(dst->ops, (struct dest_tables){ now->tables, now->n_tables });
 	for (i = 0; ok && i < w->ntables; i++)
 		ok = refresh_table(s, dst, w->tables[i]->def, now->tables[i], &changed, err);
 	if (ok && changed) {

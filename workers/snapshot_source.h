@@ -29,7 +29,7 @@ struct snapshot_source {
 };
 
 bool snapshot_source_open(struct worker *w, struct snapshot_source *s, struct err *err);
-bool snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct pgconn *dst,
+bool snapshot_source_refresh(struct worker *w, struct snapshot_source *s, struct dest *dst,
     struct err *err);
 bool snapshot_source_check(struct snapshot_source *s, struct err *err);
 void snapshot_source_close(struct snapshot_source *s); /* an empty one is fine */

@@ -8,7 +8,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/base/proctitle.h"
-#include "lib/conn/pgslot.h"
+#include "lib/sink/dest.h"
 #include "workers/drop.h"
 #include "workers/setup.h"
 
@@ -80,6 +80,21 @@ worker_connect(struct worker *w, bool source, enum pgconn_mode mode, struct pgco
 	return err_context(err, "%s peer \"%s\"", source ? "source" : "destination", peer->name);
 }
 
+bool
+worker_open_dest(struct worker *w, struct dest **d_r, struct err *err)
+{
+	const struct dest_config cfg = {
+		.peer = w->config->destination,
+		.mirror = w->config->mirror,
+		.what = arena_printf(w->mirror, "peerd_%s", w->config->mirror->flow_job_name),
+		.timeout = CONNECT_TIMEOUT,
+		.intr = &w->intr,
+	};
+
+	return dest_open(&cfg, d_r, err) ||
+	    err_context(err, "destination peer \"%s\"", cfg.peer->name);
+}
+
 void
 worker_log(struct worker *w, enum log_level level, const char *fmt, ...)
 {
@@ -104,6 +119,17 @@ worker_set_tables(struct worker *w, PeerdWorker__MirrorTable **defs, size_t n)
 	w->tables = arena_zalloc(w->mirror, (n + 1) * sizeof(struct table *));
 	for (i = 0; i < n; i++)
 		w->tables[i] = table_new(w->mirror, (uint32_t)i, defs[i]);
+}
+
+PeerdWorker__MirrorTable **
+worker_defs(const struct worker *w)
+{
+	PeerdWorker__MirrorTable **defs = xcalloc(w->ntables, sizeof(*defs));
+	uint32_t i;
+
+	for (i = 0; i < w->ntables; i++)
+		defs[i] = (PeerdWorker__MirrorTable *)w->tables[i]->def;
+	return defs;
 }
 
 void
@@ -201,10 +227,10 @@ set_up(struct worker *w)
 
 	worker_title(w, "SETUP");
 	if (!worker_connect(w, true, PGCONN_PLAIN, &s.src, &err) ||
-	    !worker_connect(w, false, PGCONN_PLAIN, &s.dst, &err) || !setup_run(&s, &done, &err))
+	    !worker_open_dest(w, &s.dst, &err) || !setup_run(&s, &done, &err))
 		worker_exit_failed(w, &err);
 	pgconn_close(&s.src);
-	pgconn_close(&s.dst);
+	dest_close(&s.dst);
 	ipc_send(w->ipc, IPC_SETUP_DONE, 0, done);
 	worker_set_tables(w, done->tables, done->n_tables); /* done lives on */
 }
@@ -222,6 +248,19 @@ drop(struct worker *w)
 	worker_exit_done(w);
 }
 
+/* Changes are read from Postgres only. */
+static void
+demand_postgres(struct worker *w)
+{
+	struct err err = ERR_INIT;
+
+	if (w->source != NULL)
+		return;
+	err_set(&err, ERR_UNIMPLEMENTED, "source peer \"%s\" is not a Postgres peer",
+	    w->config->source->name);
+	worker_exit_failed(w, &err);
+}
+
 static void
 begin(struct worker *w)
 {
@@ -229,6 +268,7 @@ begin(struct worker *w)
 	bool set_up_needed = w->config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP;
 
 	ipc_send(w->ipc, IPC_READY, 0, &ready);
+	demand_postgres(w);
 	if (w->config->task == PEERD_WORKER__TASK__TASK_DROP)
 		drop(w);
 	if (set_up_needed)
@@ -264,7 +304,8 @@ on_config(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 	if (w->config == NULL || w->config->mirror == NULL || w->config->source == NULL ||
 	    w->config->destination == NULL)
 		bug("incomplete configuration");
-	w->source = w->config->source->postgres_config;
+	if (w->config->source->config_case == PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG)
+		w->source = w->config->source->postgres_config;
 	event_base_loopbreak(w->loop);
 }
 

@@ -27,6 +27,7 @@
 #include "protos/worker.pb-c.h"
 
 struct cdc;
+struct dest;
 struct snapshot;
 
 struct worker {
@@ -49,15 +50,20 @@ struct worker {
 int worker_main(const char *mirror);
 int snapshot_worker_main(const char *mirror);
 
-/* Open a connection to the source or the destination. */
+/* Open a connection to the source, or to the destination when that is Postgres. */
 bool worker_connect(struct worker *w, bool source, enum pgconn_mode mode, struct pgconn **c_r,
     struct err *err);
+
+bool worker_open_dest(struct worker *w, struct dest **d_r, struct err *err);
 
 void worker_log(struct worker *w, enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Build w->tables from definitions; they must outlive the worker. */
 void worker_set_tables(struct worker *w, PeerdWorker__MirrorTable **defs, size_t n);
+
+/* The definitions of all tables; the array is the caller's to free(). */
+PeerdWorker__MirrorTable **worker_defs(const struct worker *w);
 
 /* The snapshot is complete and its position stored: go on streaming, or end. */
 void worker_snapshot_done(struct worker *w, lsn_t lsn);

@@ -17,8 +17,8 @@
  * out, or load again over itself. What end() has answered is durable.
  *
  * put() takes whole rows of COPY, in the order they were read: a slice never
- * ends inside one, and is COPY_CHUNK_BYTES or a little more, or one row of
- * any size. The first of a partition begins with the header of the binary
+ * ends inside one. It is COPY_CHUNK_BYTES long at least, save the last, and
+ * only its last row goes beyond that, however large it is. The first of a partition begins with the header of the binary
  * form, the last ends with its trailer (lib/sink/pg_copy.c draws it). Borrowed:
  * the bytes are gone when put() returns. It may block as long as the
  * destination is busy.

@@ -4,6 +4,7 @@
 #include "lib/conn/pgconn.h"
 #include "lib/sink/pg_ddl_int.h"
 #include "lib/sink/pg_ddl_meta.h"
+#include "lib/sink/pg_dest_int.h"
 #include "lib/sink/pg_fence.h"
 #include "lib/sink/pg_int.h"
 
@@ -191,7 +192,6 @@ static bool
 open_connections(struct pg_sink *s, struct err *err)
 {
 	const PeerdbPeers__PostgresConfig *pg = s->cfg->peer->postgres_config;
-	struct err ignored = ERR_INIT;
 	char what[96];
 
 	snprintf(what, sizeof(what), "peerd_%s", s->cfg->mirror->flow_job_name);
@@ -201,11 +201,8 @@ open_connections(struct pg_sink *s, struct err *err)
 	    !pgconn_run(s->barrier, err, "%s", barrier_settings))
 		return false;
 	s->pq = pgconn_pq(s->conn);
-	/* needs a right that a role may lack: triggers and foreign keys then fire, and must hold */
-	if (!pgconn_run(s->conn, &ignored, "SET session_replication_role = replica") &&
-	    PQstatus(s->pq) != CONNECTION_OK)
-		return err_set(err, ERR_TRANSIENT, "%s", ignored.msg);
-	return pg_fence(s->conn, s->cfg->mirror->flow_job_name, err);
+	return pg_session_replicates(s->conn, err) &&
+	    pg_fence(s->conn, s->cfg->mirror->flow_job_name, err);
 }
 
 static void barrier_event(evutil_socket_t fd, short what, void *arg);

@@ -138,12 +138,12 @@ END_TEST
 START_TEST(other_peer_types_are_refused)
 {
 	const struct probe_ask ask = { .method = "ValidatePeer",
-		.peer = json("{'name': 'ch', 'type': 'CLICKHOUSE', 'clickhouse_config': "
-			     "{'host': 'h'}}") };
+		.peer = json("{'name': 'k', 'type': 'KAFKA', 'kafka_config': "
+			     "{'servers': ['h:9092']}}") };
 	const struct probe_answer *a = probe_ask(&ask);
 
 	ck_assert_int_eq(a->err.code, ERR_UNIMPLEMENTED);
-	ck_assert_str_eq("peer \"ch\" is not a Postgres peer", a->err.msg);
+	ck_assert_str_eq("peer \"k\" is of a type that is not supported", a->err.msg);
 }
 END_TEST
 

@@ -1,13 +1,13 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "workers/check_type.h"
+#include "lib/sink/pg_dest_type.h"
 
 #define NUMERIC_MOD(p, s) (((p) << 16 | ((s)&0x7ff)) + 4)
 #define VARCHAR_MOD(n)	  ((n) + 4)
 
 static const struct {
-	struct check_type from, to;
+	struct pg_type from, to;
 	bool fits;
 } rows[] = {
 	/* the same */
@@ -61,7 +61,7 @@ static const struct {
 
 START_TEST(fits_or_not)
 {
-	ck_assert_msg(check_type_fits(&rows[_i].from, &rows[_i].to) == rows[_i].fits,
+	ck_assert_msg(pg_type_fits(&rows[_i].from, &rows[_i].to) == rows[_i].fits,
 	    "row %d: %u(%d) into %u(%d)", _i, rows[_i].from.oid, rows[_i].from.modifier,
 	    rows[_i].to.oid, rows[_i].to.modifier);
 }
@@ -70,8 +70,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("check_type");
-	TCase *tc = tcase_create("check_type");
+	Suite *s = suite_create("pg_dest_type");
+	TCase *tc = tcase_create("pg_dest_type");
 	SRunner *sr = srunner_create(s);
 	int failed;
 

@@ -1,4 +1,4 @@
-#include "workers/check_type.h"
+#include "lib/sink/pg_dest_type.h"
 
 #include <string.h>
 
@@ -114,7 +114,7 @@ is_widening(uint32_t from, uint32_t to)
 }
 
 bool
-check_type_fits(const struct check_type *from, const struct check_type *to)
+pg_type_fits(const struct pg_type *from, const struct pg_type *to)
 {
 	size_t n;
 

@@ -1,8 +1,20 @@
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/conn/pgconn.h"
-#include "lib/sink/pg_ddl_meta.h"
-#include "workers/check_int.h"
+#include "lib/conn/pginfo.h"
+#include "lib/sink/pg_dest_int.h"
+#include "lib/types/ident.h"
+
+/* ---- names */
+
+bool
+pg_dest_check_name(const struct table_ident *name, struct err *err)
+{
+	if (!str_starts(name->schema, "pg_") && strcmp(name->schema, "information_schema") != 0)
+		return true;
+	err_set(err, ERR_CONFIG, "destination schema \"%s\" belongs to the server", name->schema);
+	return err_hint(err, "choose a schema whose name does not begin with pg_");
+}
 
 /* ---- the server */
 
@@ -17,8 +29,7 @@ check_writable(const struct pginfo_server *s, struct err *err)
 
 /* A mirror onto its own source would feed on itself. */
 static bool
-check_not_itself(const struct check *ck, const struct pginfo_server *dst,
-    const PeerdWorker__SetupDone *tables, struct err *err)
+check_not_itself(const struct pg_check *ck, const struct pginfo_server *dst, struct err *err)
 {
 	const PeerdWorker__MirrorTable *t, *u;
 	struct pginfo_server src;
@@ -29,10 +40,10 @@ check_not_itself(const struct check *ck, const struct pginfo_server *dst,
 	if (src.system_identifier == 0 || src.system_identifier != dst->system_identifier ||
 	    src.database_oid != dst->database_oid)
 		return true;
-	for (i = 0; i < tables->n_tables; i++)
-		for (j = 0; j < tables->n_tables; j++) {
-			t = tables->tables[i];
-			u = tables->tables[j];
+	for (i = 0; i < ck->tables.n; i++)
+		for (j = 0; j < ck->tables.n; j++) {
+			t = ck->tables.v[i];
+			u = ck->tables.v[j];
 			if (strcmp(t->destination_name, u->source_name) != 0 ||
 			    strcmp(t->destination_schema, u->source_schema) != 0)
 				continue;
@@ -68,10 +79,9 @@ static const char metadata_query[] =
 
 /* The checkpoint lives beside the data. */
 static bool
-check_metadata(const struct check *ck, const struct pginfo_server *s, struct err *err)
+check_metadata(const struct pg_check *ck, const struct pginfo_server *s, struct err *err)
 {
-	const char *schema = pg_ddl_meta_schema(ck->destination);
-	PGresult *res = pgconn_query(ck->dst, err, metadata_query, 1, schema);
+	PGresult *res = pgconn_query(ck->dst, err, metadata_query, 1, ck->meta_schema);
 	bool exists, usable;
 
 	if (res == NULL)
@@ -80,14 +90,15 @@ check_metadata(const struct check *ck, const struct pginfo_server *s, struct err
 	usable = exists && pgcell_bool(res, 0, 0);
 	PQclear(res);
 	if (!exists)
-		return s->create_database || refuse_create_schema(s, schema, err);
+		return s->create_database || refuse_create_schema(s, ck->meta_schema, err);
 	if (usable)
 		return true;
 	err_set(err, ERR_CONFIG,
 	    "role \"%s\" may not use schema \"%s\" of the destination, where the"
 	    " mirror's position is kept",
-	    s->role, schema);
-	return err_hint(err, "GRANT USAGE, CREATE ON SCHEMA \"%s\" TO \"%s\"", schema, s->role);
+	    s->role, ck->meta_schema);
+	return err_hint(err, "GRANT USAGE, CREATE ON SCHEMA \"%s\" TO \"%s\"", ck->meta_schema,
+	    s->role);
 }
 
 /* ---- the tables */
@@ -107,20 +118,20 @@ static const char tables_query[] =
     " LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.t ORDER BY w.i";
 
 static PGresult *
-query_tables(const struct check *ck, const PeerdWorker__SetupDone *tables, struct err *err)
+query_tables(const struct pg_check *ck, struct err *err)
 {
 	struct buf schemas, names;
 	PGresult *res;
 	size_t i;
 
-	buf_init(&schemas, CHECK_TEXT_MAX);
-	buf_init(&names, CHECK_TEXT_MAX);
-	for (i = 0; i < tables->n_tables; i++) {
-		check_array_add(&schemas, tables->tables[i]->destination_schema);
-		check_array_add(&names, tables->tables[i]->destination_name);
+	buf_init(&schemas, PG_CHECK_TEXT_MAX);
+	buf_init(&names, PG_CHECK_TEXT_MAX);
+	for (i = 0; i < ck->tables.n; i++) {
+		pgconn_array_add(&schemas, ck->tables.v[i]->destination_schema);
+		pgconn_array_add(&names, ck->tables.v[i]->destination_name);
 	}
-	res = pgconn_query(ck->dst, err, tables_query, 2, check_array_end(&schemas),
-	    check_array_end(&names));
+	res = pgconn_query(ck->dst, err, tables_query, 2, pgconn_array_end(&schemas),
+	    pgconn_array_end(&names));
 	buf_done(&schemas);
 	buf_done(&names);
 	return res;
@@ -172,7 +183,7 @@ check_usable(const struct pginfo_server *s, const PGresult *res, int row, struct
 
 /* peerd's own columns stand beside the table's. */
 static bool
-check_column_names(const struct check *ck, const PeerdWorker__MirrorTable *t, struct err *err)
+check_column_names(const struct pg_check *ck, const PeerdWorker__MirrorTable *t, struct err *err)
 {
 	const char *const ours[] = { ck->mirror->soft_delete_col_name,
 		ck->mirror->synced_at_col_name };
@@ -194,7 +205,7 @@ check_column_names(const struct check *ck, const PeerdWorker__MirrorTable *t, st
 }
 
 static bool
-check_table(const struct check *ck, const struct pginfo_server *s, const PGresult *res, int row,
+check_table(const struct pg_check *ck, const struct pginfo_server *s, const PGresult *res, int row,
     const PeerdWorker__MirrorTable *t, struct err *err)
 {
 	if (!check_column_names(ck, t, err))
@@ -202,26 +213,26 @@ check_table(const struct check *ck, const struct pginfo_server *s, const PGresul
 	if (PQgetisnull(res, row, 3))
 		return check_creatable(s, res, row, t, err);
 	return check_usable(s, res, row, err) &&
-	    check_existing_table(ck, t, pgcell(res, row, 3), pgcell(res, row, 5), err);
+	    pg_check_existing(ck, t, pgcell(res, row, 3), pgcell(res, row, 5), err);
 }
 
 bool
-check_destination(const struct check *ck, const PeerdWorker__SetupDone *tables, struct err *err)
+pg_check_run(const struct pg_check *ck, struct err *err)
 {
 	struct pginfo_server s;
 	PGresult *res;
 	bool ok = true;
 	size_t i;
 
-	if (!pginfo_load_server(ck->dst, &s, err) || !check_server(&s, "destination", err) ||
-	    !check_writable(&s, err) || !check_not_itself(ck, &s, tables, err) ||
+	if (!pginfo_load_server(ck->dst, &s, err) || !pginfo_check_server(&s, "destination", err) ||
+	    !check_writable(&s, err) || !check_not_itself(ck, &s, err) ||
 	    !check_metadata(ck, &s, err))
 		return false;
-	res = query_tables(ck, tables, err);
+	res = query_tables(ck, err);
 	if (res == NULL)
 		return false;
-	for (i = 0; ok && i < tables->n_tables; i++)
-		ok = check_table(ck, &s, res, (int)i, tables->tables[i], err);
+	for (i = 0; ok && i < ck->tables.n; i++)
+		ok = check_table(ck, &s, res, (int)i, ck->tables.v[i], err);
 	PQclear(res);
 	return ok;
 }

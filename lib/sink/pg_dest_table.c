@@ -1,7 +1,7 @@
 #include "lib/base/err.h"
 #include "lib/conn/pgconn.h"
-#include "workers/check_int.h"
-#include "workers/check_type.h"
+#include "lib/sink/pg_dest_int.h"
+#include "lib/sink/pg_dest_type.h"
 
 /* Columns as the destination has them: name, type, and what an INSERT must or may not give. */
 static const char columns_query[] =
@@ -12,7 +12,7 @@ static const char columns_query[] =
     " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped";
 
 struct existing {
-	const struct check *ck;
+	const struct pg_check *ck;
 	const PeerdWorker__MirrorTable *t;
 	const char *sql_name;
 	const PGresult *columns;
@@ -42,7 +42,7 @@ refuse_type(const struct existing *x, const PeerdWorker__Column *c, int row, str
 static bool
 check_column(const struct existing *x, const PeerdWorker__Column *c, struct err *err)
 {
-	struct check_type from = { c->type_oid, c->type_modifier, c->type_name }, to;
+	struct pg_type from = { c->type_oid, c->type_modifier, c->type_name }, to;
 	int row = find_column(x, c->destination_name);
 
 	if (row < 0) {
@@ -73,7 +73,7 @@ check_column(const struct existing *x, const PeerdWorker__Column *c, struct err 
 	to.oid = (uint32_t)pgcell_i64(x->columns, row, 1);
 	to.modifier = (int32_t)pgcell_i64(x->columns, row, 2);
 	to.name = pgcell(x->columns, row, 3);
-	return check_type_fits(&from, &to) || refuse_type(x, c, row, err);
+	return pg_type_fits(&from, &to) || refuse_type(x, c, row, err);
 }
 
 static bool
@@ -140,7 +140,7 @@ check_columns(const struct existing *x, struct err *err)
 }
 
 static bool
-check_empty(const struct check *ck, const char *sql_name, struct err *err)
+check_empty(const struct pg_check *ck, const char *sql_name, struct err *err)
 {
 	struct buf sql;
 	PGresult *res;
@@ -148,7 +148,7 @@ check_empty(const struct check *ck, const char *sql_name, struct err *err)
 
 	if (!ck->mirror->do_initial_snapshot || ck->mirror->resync || ck->again)
 		return true;
-	buf_init(&sql, CHECK_TEXT_MAX);
+	buf_init(&sql, PG_CHECK_TEXT_MAX);
 	buf_printf(&sql, "SELECT EXISTS (SELECT FROM %s)", sql_name);
 	res = pgconn_exec(ck->dst, err, buf_str(&sql));
 	buf_done(&sql);
@@ -166,7 +166,7 @@ check_empty(const struct check *ck, const char *sql_name, struct err *err)
 }
 
 bool
-check_existing_table(const struct check *ck, const PeerdWorker__MirrorTable *t, const char *relid,
+pg_check_existing(const struct pg_check *ck, const PeerdWorker__MirrorTable *t, const char *relid,
     const char *sql_name, struct err *err)
 {
 	struct existing x = { .ck = ck, .t = t, .sql_name = sql_name };
