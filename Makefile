@@ -142,6 +142,7 @@ HARNESS_OBJ := $(call objs,$(wildcard tests/harness/*.c))
 
 # what the unit tests of a floor need beyond the floor's own libraries
 TEST_control := -lcurl
+TEST_conn := -lssl
 
 unit_srcs = $(wildcard tests/unit/$(1)/test_*.c)
 unit_bins = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(call unit_srcs,$(1)))

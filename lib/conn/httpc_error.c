@@ -45,11 +45,11 @@ failure_of(CURLcode code)
 
 /* A handshake that broke off is the network's; a server's TLS alert may come when reading. */
 static enum err_code
-code_of(const struct failure *f, const char *why)
+code_of(const struct failure *f, const char *words)
 {
-	if (f->curl == CURLE_SSL_CONNECT_ERROR && strstr(why, "SSL_ERROR_SYSCALL") != NULL)
+	if (f->curl == CURLE_SSL_CONNECT_ERROR && strstr(words, "SSL_ERROR_SYSCALL") != NULL)
 		return ERR_TRANSIENT;
-	if (f->curl == CURLE_RECV_ERROR && strstr(why, "alert") != NULL)
+	if (f->curl == CURLE_RECV_ERROR && strstr(words, "alert") != NULL)
 		return ERR_CONFIG;
 	return f->code;
 }
@@ -76,11 +76,22 @@ answer_too_large(const struct httpc_request *rq, struct err *err)
 	    rq->answer.body.max, rq->h->address);
 }
 
+/* Where the system refused, its own words are the clearest. */
+static const char *
+why(const struct httpc_request *rq, CURLcode code)
+{
+	long os_errno = 0;
+
+	curl_easy_getinfo(rq->easy, CURLINFO_OS_ERRNO, &os_errno);
+	if (os_errno != 0 && failure_of(code)->code == ERR_TRANSIENT)
+		return strerror((int)os_errno);
+	return rq->why[0] != '\0' ? rq->why : curl_easy_strerror(code);
+}
+
 void
 httpc_error(struct httpc_request *rq, CURLcode code, struct err *err)
 {
 	const struct failure *f = failure_of(code);
-	const char *why = rq->why[0] != '\0' ? rq->why : curl_easy_strerror(code);
 
 	if (code == CURLE_OPERATION_TIMEDOUT) {
 		timed_out(rq, err);
@@ -90,7 +101,7 @@ httpc_error(struct httpc_request *rq, CURLcode code, struct err *err)
 		answer_too_large(rq, err);
 		return;
 	}
-	err_set(err, code_of(f, why), "%s at %s: %s", f->words, rq->h->address, why);
+	err_set(err, code_of(f, rq->why), "%s at %s: %s", f->words, rq->h->address, why(rq, code));
 	if (f->hint[0] != '\0')
 		err_hint(err, "%s", f->hint);
 	if (err->code == ERR_CONFIG)
