@@ -14,7 +14,8 @@
 
 /*
  * The initial load, seen from the mirror worker: it holds the snapshot
- * (snapshot_source.c) and keeps others away from the destination, plans the partitions, and hands them one by one to snapshot workers
+ * (snapshot_source.c), has taken over the destination (dest.h), plans the
+ * partitions, and hands them one by one to snapshot workers
  * (snapshot_worker.c), which it starts and outlives. When a table's
  * partitions are in, a worker builds its keys while others read on. At the
  * end the slot's position becomes the mirror's checkpoint on the destination,

@@ -54,7 +54,7 @@ struct sink;
 struct sink_config;
 struct table_ident;
 
-/* Everything in it is borrowed and outlives the handle. */
+/* Copied; what it points to is borrowed and outlives the handle. */
 struct dest_config {
 	const PeerdbPeers__Peer *peer;
 	const PeerdbFlow__FlowConnectionConfigs *mirror; /* NULL: only a peer's calls */

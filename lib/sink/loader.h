@@ -17,11 +17,11 @@
  * out, or load again over itself. What end() has answered is durable.
  *
  * put() takes whole rows of COPY, in the order they were read: a slice never
- * ends inside one. It is COPY_CHUNK_BYTES long at least, save the last, and
- * only its last row goes beyond that, however large it is. The first of a partition begins with the header of the binary
- * form, the last ends with its trailer (lib/sink/pg_copy.c draws it). Borrowed:
- * the bytes are gone when put() returns. It may block as long as the
- * destination is busy.
+ * ends inside one. Slices are COPY_CHUNK_BYTES long at least, save the last
+ * one, and beyond that only to the end of a row, however large that is. The
+ * first of a partition begins with the header of the binary form, the last
+ * ends with its trailer (lib/sink/pg_copy.c writes both). Borrowed: the bytes
+ * are gone when put() returns. It may block as long as the destination is busy.
  *
  * Errors: as the destination's connection gives them. ERR_TRANSIENT from
  * begin() when another attempt at the snapshot has shut this one out. After an
@@ -43,7 +43,7 @@ struct buf;
 struct err;
 struct loader;
 
-/* Everything in it is borrowed and outlives the loader. */
+/* It and everything in it is borrowed and outlives the loader. */
 struct loader_config {
 	const PeerdbPeers__Peer *peer;
 	const PeerdbFlow__FlowConnectionConfigs *mirror;
