@@ -56,12 +56,19 @@ ch_rows_parse(struct arena *a, struct slice text, struct ch_rows *rows_r, struct
 {
 	struct ch_rows rows = { .nrows = count_byte(text, '\n') };
 	size_t ncells = rows.nrows + count_byte(text, '\t'), n = 0, row_start = 0;
-	struct slice *cells = arena_alloc(a, (ncells + 1) * sizeof(*cells));
-	char *cell = arena_strndup(a, (const char *)text.p, text.n), *end = cell + text.n, *stop;
+	char *cell, *end, *stop;
+	struct slice *cells;
 
-	if (text.n > 0 && text.p[text.n - 1] != '\n')
+	if (text.n == 0) {
+		*rows_r = rows;
+		return true;
+	}
+	if (text.p[text.n - 1] != '\n')
 		return not_rows(err);
-	rows.ncols = rows.nrows > 0 ? ncells / rows.nrows : 0;
+	cells = arena_alloc(a, ncells * sizeof(*cells));
+	cell = arena_strndup(a, (const char *)text.p, text.n);
+	end = cell + text.n;
+	rows.ncols = ncells / rows.nrows;
 	for (; cell < end; cell = stop + 1) {
 		stop = cell + strcspn(cell, "\t\n");
 		if (stop >= end || *stop == '\0')

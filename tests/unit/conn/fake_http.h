@@ -24,11 +24,15 @@
 #define FAKE_REQUESTS_MAX 32
 
 struct fake_step {
-	const char *reply;  /* raw bytes, "" or NULL: none */
-	size_t reply_bytes; /* of them; 0: a string */
-	size_t read_body;   /* answer after so many bytes of the body; 0: after all */
-	bool close;	    /* after the answer */
-	bool hang;	    /* keep the connection and say nothing (more) */
+	const char *status; /* of an answer that we write: "200 OK" */
+	const char *headers;
+	const char *body;
+	size_t missing;	  /* bytes that are announced more than there are */
+	const char *raw;  /* or bytes as they are */
+	size_t raw_bytes; /* of them; 0: a string */
+	size_t read_body; /* answer after so many bytes of the body; 0: after all */
+	bool close;	  /* after the answer */
+	bool hang;	  /* keep the connection and say nothing (more) */
 };
 
 struct fake_seen {
@@ -112,11 +116,26 @@ fake_hang(struct fake_conn *c)
 		;
 }
 
+static void
+fake_answer(struct fake_conn *c, const struct fake_step *step)
+{
+	struct buf out;
+
+	buf_init(&out, MIB);
+	if (step->raw != NULL)
+		buf_add(&out, step->raw, step->raw_bytes > 0 ? step->raw_bytes : strlen(step->raw));
+	if (step->status != NULL)
+		buf_printf(&out, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n%s", step->status,
+		    strlen(step->body) + step->missing, step->headers, step->body);
+	fake_write(c, buf_str(&out), out.n);
+	buf_done(&out);
+}
+
 /* One request; false: no more on this connection. */
 static bool
 fake_serve(struct fake_conn *c)
 {
-	const struct fake_step *step = NULL;
+	struct fake_step step = { .close = true };
 	struct fake_seen seen = { .connection = c->number };
 	size_t want;
 
@@ -128,20 +147,18 @@ fake_serve(struct fake_conn *c)
 	}
 	pthread_mutex_lock(&fake.lock);
 	if (fake.nseen < fake.nsteps)
-		step = &fake.steps[fake.nseen];
+		step = fake.steps[fake.nseen];
 	want = fake_length(&seen.head);
-	if (step != NULL && step->read_body > 0 && step->read_body < want)
-		want = step->read_body;
+	if (step.read_body > 0 && step.read_body < want)
+		want = step.read_body;
 	while (seen.body.n < want && fake_read_more(c, &seen.body, want - seen.body.n))
 		;
 	fake.seen[fake.nseen++] = seen;
 	pthread_mutex_unlock(&fake.lock);
-	if (step != NULL && step->reply != NULL)
-		fake_write(c, step->reply,
-		    step->reply_bytes > 0 ? step->reply_bytes : strlen(step->reply));
-	if (step != NULL && step->hang)
+	fake_answer(c, &step);
+	if (step.hang)
 		fake_hang(c);
-	return step != NULL && !step->close && !step->hang;
+	return !step.close && !step.hang;
 }
 
 static void *
@@ -209,7 +226,7 @@ fake_stop(void)
 	}
 }
 
-/* steps must outlive the test's requests. */
+/* steps must last until they were taken. */
 static inline void
 fake_script(const struct fake_step *steps, size_t n)
 {
@@ -247,8 +264,8 @@ fake_count(void)
 	return n;
 }
 
-/* A step's reply, with its length. */
-#define FAKE_REPLY(status, headers, length, body) \
-	.reply = "HTTP/1.1 " status "\r\nContent-Length: " length "\r\n" headers "\r\n" body
+/* A step's answer. */
+#define FAKE_REPLY(status_, headers_, body_) \
+	.status = (status_), .headers = (headers_), .body = (body_)
 
 #endif
