@@ -184,9 +184,10 @@ take_messages(struct cdc *c)
 			on_keepalive(c, &m);
 			break;
 		case PGREPL_DATA:
+			c->lsn = m.lsn;
 			if (!cdc_message(c, m.bytes, &err))
 				cdc_fail(c, &err);
-			c->catching_up = m.sent_us - c->tx_commit_us > BEHIND_US;
+			c->catching_up = m.sent_us - c->tx.commit_us > BEHIND_US;
 			break;
 		}
 		if (c->held.n > 0 || batch_full(c->fill, c->max_changes)) {

@@ -55,10 +55,11 @@ struct cdc {
 	bool in_tx;
 	bool skip_tx; /* applied before the last stop */
 	lsn_t resume_lsn;
-	usec_t tx_commit_us;
-	bool tables_changed; /* the daemon is to be told, once that is durable */
-	lsn_t tables_lsn;    /* end of the transaction it came with, once known */
-	struct buf held;     /* a Relation message that waits for earlier rows to be applied */
+	struct transaction tx; /* the one that is arriving, or arrived last */
+	lsn_t lsn;	       /* of the message being taken */
+	bool tables_changed;   /* the daemon is to be told, once that is durable */
+	lsn_t tables_lsn;      /* end of the transaction it came with, once known */
+	struct buf held;       /* a Relation message that waits for earlier rows to be applied */
 
 	/* status and progress */
 	lsn_t status_sent;

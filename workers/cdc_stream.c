@@ -5,7 +5,11 @@ on_begin(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct
 {
 	c->in_tx = true;
 	c->skip_tx = m->begin.final_lsn < c->resume_lsn;
-	c->tx_commit_us = m->begin.commit_time + PG_EPOCH_US;
+	c->tx = (struct transaction){
+		.xid = m->begin.xid,
+		.commit_lsn = m->begin.final_lsn,
+		.commit_us = m->begin.commit_time + PG_EPOCH_US,
+	};
 	return true;
 }
 
@@ -14,9 +18,9 @@ on_commit(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 {
 	c->in_tx = false;
 	if (!c->skip_tx && c->ledger.open) {
-		batch_commit(c->fill, m->commit.end_lsn, c->tx_commit_us);
+		batch_commit(c->fill, m->commit.end_lsn, c->tx.commit_us);
 		if (c->oldest_commit_us == 0)
-			c->oldest_commit_us = c->tx_commit_us;
+			c->oldest_commit_us = c->tx.commit_us;
 	}
 	ledger_commit(&c->ledger, m->commit.end_lsn);
 	if (c->tables_lsn == LSN_INVALID)
@@ -100,8 +104,9 @@ on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 		return true;
 	if (m->kind != PGOUTPUT_INSERT && !relmap_identifies(c->rels, ch->relid))
 		return stop_unidentified(c, t);
-	if ((ch->old_form != '\0' && !relmap_row(c->rels, ch->relid, &ch->old, a, &old, err)) ||
-	    (ch->has_new && !relmap_row(c->rels, ch->relid, &ch->new, a, &new, err)))
+	if ((ch->old_form != '\0' &&
+		!relmap_row(c->rels, ch->relid, &ch->old, c->lsn, a, &old, err)) ||
+	    (ch->has_new && !relmap_row(c->rels, ch->relid, &ch->new, c->lsn, a, &new, err)))
 		return false;
 	if (ch->old_form == 'K' && !row_has_key(t, old))
 		return stop_unidentified(c, t);
@@ -110,6 +115,7 @@ on_change(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struc
 		if (new == NULL)
 			return stop_unidentified(c, t);
 	}
+	batch_begin(c->fill, &c->tx);
 	batch_add(c->fill, t, ops[m->kind], old, ch->old_form == 'O', new);
 	ledger_change(&c->ledger);
 	return true;
@@ -133,6 +139,7 @@ on_truncate(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, str
 	}
 	if (n == 0)
 		return true;
+	batch_begin(c->fill, &c->tx);
 	batch_truncate(c->fill, list, n, (m->truncate.flags & PGOUTPUT_TRUNCATE_CASCADE) != 0,
 	    (m->truncate.flags & PGOUTPUT_TRUNCATE_RESTART) != 0);
 	ledger_change(&c->ledger);

@@ -97,7 +97,7 @@ parse(struct pgrepl *r, int len, struct pgrepl_msg *m, struct err *err)
 	uint8_t kind = rbuf_u8(&in);
 
 	if (kind == 'w') {
-		rbuf_u64(&in);
+		m->lsn = rbuf_u64(&in);
 		m->wal_end = rbuf_u64(&in);
 		m->sent_us = (usec_t)rbuf_u64(&in) + PG_EPOCH_US;
 		m->bytes = slice_of(in.p, rbuf_left(&in));

@@ -35,6 +35,7 @@ enum pgrepl_event {
 
 struct pgrepl_msg {
 	struct slice bytes; /* DATA: a pgoutput message */
+	lsn_t lsn;	    /* DATA: of the change's WAL record */
 	lsn_t wal_end;	    /* the server's position; no change before it is still to come
 				 * except those already sent */
 	usec_t sent_us;	    /* the server's wall clock when it sent this */

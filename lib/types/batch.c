@@ -23,6 +23,7 @@ batch_free(struct batch **b)
 		return;
 	arena_free(&(*b)->arena);
 	free((*b)->changes);
+	free((*b)->transactions);
 	free((*b)->segments);
 	free((*b)->counts);
 	MEM_FREE(*b);
@@ -32,7 +33,7 @@ void
 batch_reset(struct batch *b)
 {
 	arena_reset(b->arena);
-	b->nchanges = b->nsegments = b->open_from = b->boundary = 0;
+	b->nchanges = b->ntransactions = b->nsegments = b->open_from = b->boundary = 0;
 	b->start_lsn = b->end_lsn = LSN_INVALID;
 	b->opened_us = b->commit_us = 0;
 	memset(b->counts, 0, b->ntables * sizeof(*b->counts));
@@ -43,6 +44,23 @@ note_opened(struct batch *b)
 {
 	if (b->opened_us == 0)
 		b->opened_us = clock_wall_us();
+}
+
+void
+batch_begin(struct batch *b, const struct transaction *tx)
+{
+	uint32_t n = b->ntransactions;
+
+	if (n > 0 && b->transactions[n - 1].commit_lsn == tx->commit_lsn)
+		return;
+	if (n == b->transactions_cap) {
+		b->transactions_cap = n > 0 ? n * 2 : 64;
+		b->transactions = xrealloc(b->transactions,
+		    b->transactions_cap * sizeof(*b->transactions));
+	}
+	b->transactions[n] = *tx;
+	b->transactions[n].from = b->nchanges;
+	b->ntransactions++;
 }
 
 void

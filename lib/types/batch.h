@@ -9,7 +9,7 @@
  * a transaction larger than a batch goes on in the next batch, inside the
  * same destination transaction.
  *
- *	batch_add() / batch_truncate() / batch_ddl() ... batch_commit() ... batch_close()
+ *	batch_begin() batch_add() / batch_truncate() / batch_ddl() ... batch_commit() ... batch_close()
  *
  * Everything a batch points to lives in its arena until batch_reset().
  */
@@ -39,6 +39,14 @@ struct change {
 	bool old_whole; /* old has every column, not only the key */
 };
 
+/* A source transaction with changes in a batch. One larger than a batch is in each it goes through. */
+struct transaction {
+	uint32_t xid;
+	lsn_t commit_lsn; /* where its commit record begins */
+	usec_t commit_us; /* source's wall clock */
+	uint32_t from;	  /* its first change here; they go on to the next one's, or the end */
+};
+
 enum segment_kind {
 	SEGMENT_CHANGES,
 	SEGMENT_TRUNCATE,
@@ -59,6 +67,8 @@ struct batch {
 	struct arena *arena;
 	struct change *changes;
 	uint32_t nchanges, changes_cap;
+	struct transaction *transactions;
+	uint32_t ntransactions, transactions_cap;
 	struct segment *segments;
 	uint32_t nsegments, segments_cap;
 	uint64_t (*counts)[CHANGE_OPS]; /* [table->index][op] */
@@ -77,6 +87,9 @@ struct batch {
 struct batch *batch_new(uint32_t ntables);
 void batch_free(struct batch **b);
 void batch_reset(struct batch *b);
+
+/* What follows belongs to tx; may be repeated. `from` is set here. */
+void batch_begin(struct batch *b, const struct transaction *tx);
 
 void batch_add(struct batch *b, struct table *t, enum change_op op, const struct row *old,
     bool old_whole, const struct row *new);

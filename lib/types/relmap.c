@@ -257,8 +257,8 @@ take_value(const struct table *t, uint16_t col, struct pgoutput_value v, struct 
 }
 
 bool
-relmap_row(struct relmap *m, relid_t relid, const struct pgoutput_tuple *tuple, struct arena *a,
-    const struct row **row_r, struct err *err)
+relmap_row(struct relmap *m, relid_t relid, const struct pgoutput_tuple *tuple, lsn_t lsn,
+    struct arena *a, const struct row **row_r, struct err *err)
 {
 	struct row_value values[COLUMNS_MAX];
 	struct rel *r = rel_get(m, relid);
@@ -276,6 +276,6 @@ relmap_row(struct relmap *m, relid_t relid, const struct pgoutput_tuple *tuple, 
 		    !take_value(t, (uint16_t)r->to[i], v, &values[r->to[i]], err))
 			return false;
 	}
-	*row_r = row_new(a, values, t->ncols, !t->binary);
+	*row_r = row_new(a, lsn, values, t->ncols, !t->binary);
 	return true;
 }

@@ -7,7 +7,7 @@
 #include "lib/types/table.h"
 
 struct row *
-row_new(struct arena *a, const struct row_value *values, uint16_t ncols, bool text)
+row_new(struct arena *a, lsn_t lsn, const struct row_value *values, uint16_t ncols, bool text)
 {
 	size_t size = 0, extra = text ? 1 : 0;
 	struct row *r;
@@ -17,6 +17,7 @@ row_new(struct arena *a, const struct row_value *values, uint16_t ncols, bool te
 	for (i = 0; i < ncols; i++)
 		size += 4 + (values[i].len < ROW_UNCHANGED ? values[i].len + extra : 0);
 	r = arena_alloc(a, sizeof(*r) + size);
+	r->lsn = lsn;
 	r->size = (uint32_t)size;
 	r->unchanged = 0;
 	r->text = text;
@@ -105,7 +106,7 @@ row_merge(struct arena *a, const struct table *t, const struct row *older, const
 		if (values[i].len == ROW_UNCHANGED)
 			values[i] = old;
 	}
-	return row_new(a, values, t->ncols, newer->text);
+	return row_new(a, newer->lsn, values, t->ncols, newer->text);
 }
 
 bool
@@ -136,5 +137,5 @@ row_complete_key(struct arena *a, const struct table *t, const struct row *old,
 		values[key] = row_column(old, key);
 		missing++;
 	}
-	return missing > 0 ? row_new(a, values, t->ncols, new->text) : new;
+	return missing > 0 ? row_new(a, new->lsn, values, t->ncols, new->text) : new;
 }

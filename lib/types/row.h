@@ -18,11 +18,14 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/slice.h"
+#include "lib/wire/lsn.h"
 
 #define ROW_NULL      0xffffffffu
 #define ROW_UNCHANGED 0xfffffffeu
 
 struct row {
+	lsn_t lsn;	    /* WAL position of the change that brought it; 0: none. Those of one
+			     * key ascend in commit order: a row lock keeps its writers apart */
 	uint32_t size;	    /* bytes of data */
 	uint16_t unchanged; /* columns that are ROW_UNCHANGED */
 	bool text;
@@ -37,7 +40,8 @@ struct row_value {
 
 struct table;
 
-struct row *row_new(struct arena *a, const struct row_value *values, uint16_t ncols, bool text);
+struct row *row_new(struct arena *a, lsn_t lsn, const struct row_value *values, uint16_t ncols,
+    bool text);
 
 /* Read the next value; *at starts at row->data. */
 static inline struct row_value

@@ -79,7 +79,7 @@ check_row(struct arena *a, const struct table *t, const struct row *r)
 	struct row *again;
 
 	row_values(r, t->ncols, v);
-	again = row_new(a, v, t->ncols, r->text);
+	again = row_new(a, r->lsn, v, t->ncols, r->text);
 	expect(again->size == r->size && again->unchanged == r->unchanged);
 	expect(memcmp(again->data, r->data, r->size) == 0);
 	expect(row_key_compare(t, r, again) == 0 && row_key_hash(t, r) == row_key_hash(t, again));
@@ -92,7 +92,7 @@ take_tuple(struct stream *s, const struct table *t, relid_t relid,
 	struct err err = ERR_INIT;
 
 	check_tuple(tuple);
-	if (!relmap_row(s->rels, relid, tuple, s->b->arena, row_r, &err)) {
+	if (!relmap_row(s->rels, relid, tuple, 0, s->b->arena, row_r, &err)) {
 		check_refusal(&err, ERR_PROTOCOL);
 		return false;
 	}

@@ -87,7 +87,7 @@ fixture_row(struct arena *a, const struct table *t, const char *values)
 		if (n == 1 && *values == '?')
 			v[i].len = ROW_UNCHANGED;
 	}
-	return row_new(a, v, t->ncols, !t->binary);
+	return row_new(a, 0, v, t->ncols, !t->binary);
 }
 
 /* The other way round, appended. */

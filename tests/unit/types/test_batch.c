@@ -194,6 +194,29 @@ START_TEST(reset_forgets_counts)
 }
 END_TEST
 
+START_TEST(knows_which_transaction_a_change_is_of)
+{
+	const struct transaction tx[] = {
+		{ .xid = 7, .commit_lsn = 70, .commit_us = 1 },
+		{ .xid = 8, .commit_lsn = 80, .commit_us = 2 },
+	};
+
+	batch_begin(b, &tx[0]);
+	play("c");
+	batch_begin(b, &tx[0]);
+	play("c1");
+	batch_begin(b, &tx[1]);
+	play("c2");
+	ck_assert_uint_eq(2, b->ntransactions);
+	ck_assert_uint_eq(7, b->transactions[0].xid);
+	ck_assert_uint_eq(0, b->transactions[0].from);
+	ck_assert_uint_eq(8, b->transactions[1].xid);
+	ck_assert_uint_eq(2, b->transactions[1].from);
+	batch_reset(b);
+	ck_assert_uint_eq(0, b->ntransactions);
+}
+END_TEST
+
 START_TEST(truncate_keeps_its_tables)
 {
 	struct table *list[] = { t[1] };
@@ -294,6 +317,7 @@ main(void)
 	tcase_add_test(tc, positions_are_of_first_and_last_commit);
 	tcase_add_test(tc, counts_by_table_and_operation);
 	tcase_add_test(tc, reset_forgets_counts);
+	tcase_add_test(tc, knows_which_transaction_a_change_is_of);
 	tcase_add_test(tc, truncate_keeps_its_tables);
 	tcase_add_test(tc, ddl_keeps_its_statement);
 	LOOP(tc, opens_with_its_first_change, openers);

@@ -6,6 +6,7 @@
 #include "lib/base/err.h"
 #include "tests/unit/types/table_fixture.h"
 
+#define LSN 0x1234500
 #define UNKNOWN_RELID 999
 
 static struct arena *a;
@@ -122,7 +123,8 @@ row_text(const char *values, char form)
 	struct pgoutput_tuple tup = tuple(values, form);
 	const struct row *r;
 
-	ck_assert_msg(relmap_row(m, FIXTURE_RELID(0), &tup, a, &r, &err), "%s", err.msg);
+	ck_assert_msg(relmap_row(m, FIXTURE_RELID(0), &tup, LSN, a, &r, &err), "%s", err.msg);
+	ck_assert_uint_eq(LSN, r->lsn);
 	return fixture_row_text(a, tables[0], r);
 }
 
@@ -333,7 +335,7 @@ START_TEST(row_may_be_binary)
 
 	tables[0]->binary = true;
 	announce(FIXTURE_RELID(0), "t0", "id x y");
-	ck_assert(relmap_row(m, FIXTURE_RELID(0), &tup, a, &r, &err));
+	ck_assert(relmap_row(m, FIXTURE_RELID(0), &tup, LSN, a, &r, &err));
 	ck_assert(!r->text);
 	ck_assert_str_eq(fixture_row_text(a, tables[0], r), "1|a|~");
 }
@@ -358,7 +360,7 @@ START_TEST(misfit_is_refused)
 
 	tables[0]->binary = misfits[_i].binary;
 	announce(FIXTURE_RELID(0), "t0", "id x y");
-	ck_assert(!relmap_row(m, FIXTURE_RELID(0), &tup, a, &r, &err));
+	ck_assert(!relmap_row(m, FIXTURE_RELID(0), &tup, LSN, a, &r, &err));
 	ck_assert_int_eq(err.code, ERR_PROTOCOL);
 	ck_assert_ptr_null(r);
 }
@@ -376,7 +378,7 @@ START_TEST(form_of_what_does_not_travel_is_free)
 	buf_add(&both, tup.values.p, rbuf_left(&tup.values));
 	buf_add(&both, rest.values.p, rbuf_left(&rest.values));
 	tup = (struct pgoutput_tuple){ .ncols = 4, .values = rbuf_of(buf_slice(&both)) };
-	ck_assert(relmap_row(m, FIXTURE_RELID(0), &tup, a, &r, &err));
+	ck_assert(relmap_row(m, FIXTURE_RELID(0), &tup, LSN, a, &r, &err));
 	ck_assert_str_eq(fixture_row_text(a, tables[0], r), "1|a|b");
 	buf_done(&both);
 }
