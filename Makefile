@@ -163,7 +163,7 @@ $(BUILD)/tests/e2e/% $(BUILD)/tests/fault/%: $(BUILD)/tests/%.o
 $(E2E_BINS) $(FAULT_BINS): $(BUILD)/%: $(BUILD)/%.o $(HARNESS_OBJ) $(call libs,types)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpq -lcurl $(SYS_types) $(CHECK_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpq -lcurl -lz $(SYS_types) $(CHECK_LIBS)
 
 $(BENCH_BINS): $(BUILD)/%: $(BUILD)/%.o $(BENCH_OBJ) $(HARNESS_OBJ) $(call libs,types)
 	@mkdir -p $(@D)

@@ -230,6 +230,11 @@ run_statement(struct work *w)
 		exception_write(&w->words, EXCEPTION_SYNTAX_ERROR, "Syntax error: Empty query");
 		return false;
 	}
+	if (!sqltext_is_single(buf_slice(&w->text))) {
+		exception_write(&w->words, EXCEPTION_SYNTAX_ERROR,
+		    "Syntax error (Multi-statements are not allowed)");
+		return false;
+	}
 	w->has_answer = session_query(w->session, buf_slice(&w->text),
 	    format != NULL ? format : "TabSeparated", &w->answer, &w->words);
 	if (w->has_answer)
@@ -299,7 +304,7 @@ static bool
 reply_ok(struct work *w)
 {
 	const char *wanted = http1_header(&w->request->head, "Accept-Encoding");
-	const char *allowed = http_param(w->request, "enable_http_compression");
+	const char *allowed = http_param(w->request, "enable_http_compression"); /* 1 unless said */
 	const struct codec *codec = codec_choose(wanted);
 	struct slice bytes = w->has_answer ? w->answer.bytes : slice_of(NULL, 0);
 	struct buf headers, coded;
@@ -308,7 +313,7 @@ reply_ok(struct work *w)
 	buf_init(&headers, WORDS_MAX);
 	buf_init(&coded, REPLY_MAX);
 	add_headers(w, &headers);
-	if (bytes.n > 0 && codec != NULL && allowed != NULL && strcmp(allowed, "1") == 0) {
+	if (bytes.n > 0 && codec != NULL && (allowed == NULL || strcmp(allowed, "0") != 0)) {
 		codec_encode(codec, bytes, &coded);
 		buf_printf(&headers, "Content-Encoding: %s\r\n", codec_name(codec));
 		bytes = buf_slice(&coded);

@@ -1,7 +1,6 @@
 #include "tests/chdbd/sqltext.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -134,4 +133,18 @@ sqltext_split(struct slice text, struct sqltext *parts_r)
 		is_name = token_among(&s, names_follow);
 	}
 	return SQLTEXT_OPEN;
+}
+
+bool
+sqltext_is_single(struct slice text)
+{
+	struct scan s = { .p = (const char *)text.p, .end = (const char *)text.p + text.n };
+	bool ended = false;
+
+	while (next_token(&s)) {
+		if (ended)
+			return false;
+		ended = token_is(&s, ";");
+	}
+	return true;
 }

@@ -9,6 +9,8 @@
 #ifndef PEERD_CHDBD_SQLTEXT_H
 #define PEERD_CHDBD_SQLTEXT_H
 
+#include <stdbool.h>
+
 #include "lib/base/slice.h"
 
 #define SQLTEXT_FORMAT_MAX 64
@@ -26,5 +28,8 @@ struct sqltext {
 };
 
 enum sqltext_kind sqltext_split(struct slice text, struct sqltext *parts_r);
+
+/* Nothing follows a semicolon. The engine would run several statements, a server does not. */
+bool sqltext_is_single(struct slice text);
 
 #endif
