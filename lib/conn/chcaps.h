@@ -20,6 +20,7 @@ struct err;
 /* X(flag, year, release): from version year.release on */
 #define CH_CAPS(X)                                                                    \
 	X(low_cardinality, 19, 17)	/* LowCardinality without a setting */        \
+	X(if_not_exists, 19, 17)	/* ALTER TABLE ADD COLUMN IF NOT EXISTS */    \
 	X(nullable_key, 20, 12)		/* table setting allow_nullable_key */        \
 	X(datetime64, 20, 3)		/* DateTime64(P) */                           \
 	X(grants, 20, 8)		/* SHOW GRANTS */                             \

@@ -112,6 +112,7 @@ struct ch_column {
 	struct ch_source source;
 	struct ch_type type;
 	const struct ch_options *opt;
+	const struct ch_caps *caps;
 	const struct ch_codec *codec; /* how a value, or an array's element, is written */
 	const struct ch_codec *words; /* how it is written for people, in messages */
 	uint64_t *cleared;	      /* values that did not fit and were replaced, if not NULL */
