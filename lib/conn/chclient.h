@@ -13,8 +13,9 @@
  * the same.
  *
  * Data of an insert is lent until its end and, when the peer wants it so,
- * compressed (LZ4 frame) first. Rows the server says it wrote are compared
- * with those sent, where both are known.
+ * compressed (LZ4 frame) first; answers called large come compressed then.
+ * Rows the server says it wrote are compared with those sent, where both are
+ * known.
  *
  * Errors, by the server's exception code (chclient_error.c has the table):
  * ERR_TRANSIENT when waiting helps, and chclient_is_overloaded() when going
@@ -108,6 +109,7 @@ struct ch_post {
 	const char *sql; /* for an insert it ends with "FORMAT RowBinary" or another's name */
 	const struct ch_setting *settings;
 	size_t nsettings;
+	bool large_answer; /* worth compressing, when the peer wants that */
 
 	/* an insert: */
 	const struct slice *body; /* lent until the end; no slices: a statement */

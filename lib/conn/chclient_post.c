@@ -45,8 +45,8 @@ build_target(const struct chclient *c, const struct ch_post *post, bool sql_in_u
 	buf_str_add(&to, "/?wait_end_of_query=1");
 	if (c->database != NULL)
 		add_param(&to, "database", c->database);
-	if (c->compress)
-		add_param(&to, "enable_http_compression", "1"); /* of the answer */
+	if (c->compress && post->large_answer)
+		add_param(&to, "enable_http_compression", "1");
 	if (post->nbody > 0 && c->caps.async_insert)
 		add_param(&to, "async_insert", "0");
 	if (post->token != NULL && c->caps.dedup_token)

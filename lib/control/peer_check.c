@@ -11,16 +11,20 @@ struct peer_kind {
 	int type;
 	int config_case;
 	const char *field;
-	bool served; /* in this version */
+	/* Of its configuration; NULL: not served in this version. */
+	bool (*check)(const PeerdbPeers__Peer *peer, struct err *err);
 };
+
+static bool check_postgres(const PeerdbPeers__Peer *peer, struct err *err);
+static bool check_clickhouse(const PeerdbPeers__Peer *peer, struct err *err);
 
 static const struct peer_kind peer_kinds[] = {
 	{ PEERDB_PEERS__DBTYPE__POSTGRES, PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG,
-	    "postgres_config", true },
+	    "postgres_config", check_postgres },
 	{ PEERDB_PEERS__DBTYPE__CLICKHOUSE, PEERDB_PEERS__PEER__CONFIG_CLICKHOUSE_CONFIG,
-	    "clickhouse_config", false },
+	    "clickhouse_config", check_clickhouse },
 	{ PEERDB_PEERS__DBTYPE__KAFKA, PEERDB_PEERS__PEER__CONFIG_KAFKA_CONFIG, "kafka_config",
-	    false },
+	    NULL },
 };
 
 static const struct peer_kind *
@@ -64,14 +68,14 @@ peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err)
 {
 	const struct peer_kind *kind = peer_kind_find((int)peer->type);
 
-	if (kind != NULL && kind->served)
+	if (kind != NULL && kind->check != NULL)
 		return true;
 	if (kind != NULL) {
 		err_set(err, ERR_UNIMPLEMENTED,
 		    "peers of type %s are not available in this version "
 		    "of peerd",
 		    peer_type_name((int)peer->type));
-		return err_hint(err, "POSTGRES is");
+		return err_hint(err, "POSTGRES and CLICKHOUSE are");
 	}
 	err_set(err, ERR_UNIMPLEMENTED, "peers of type %s are not supported",
 	    peer_type_name((int)peer->type));
@@ -101,6 +105,8 @@ check_placeholders(const PeerdbPeers__Peer *peer, struct err *err)
 	return err_hint(err, "send the secret itself");
 }
 
+/* ---- Postgres */
+
 static bool
 check_sslmode(const char *mode, struct err *err)
 {
@@ -115,8 +121,9 @@ check_sslmode(const char *mode, struct err *err)
 }
 
 static bool
-check_postgres(const PeerdbPeers__PostgresConfig *pg, struct err *err)
+check_postgres(const PeerdbPeers__Peer *peer, struct err *err)
 {
+	const PeerdbPeers__PostgresConfig *pg = peer->postgres_config;
 	bool whole = pg->connection_string != NULL && pg->connection_string[0] != '\0';
 
 	if (pg->host[0] == '\0' && !whole && pg->n_options == 0) {
@@ -137,6 +144,85 @@ check_postgres(const PeerdbPeers__PostgresConfig *pg, struct err *err)
 	return true;
 }
 
+/* ---- ClickHouse */
+
+static bool
+has_text(const char *s)
+{
+	return s != NULL && s[0] != '\0';
+}
+
+static bool
+check_clickhouse_required(const PeerdbPeers__ClickhouseConfig *ch, struct err *err)
+{
+	const struct {
+		const char *name, *value;
+	} fields[] = {
+		{ "host", ch->host },
+		{ "user", ch->user },
+		{ "database", ch->database },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!has_text(fields[i].value))
+			return err_set(err, ERR_INVALID, "clickhouse_config.%s is required",
+			    fields[i].name);
+	if (strpbrk(ch->host, "/?#@ \t\r\n") == NULL)
+		return true;
+	err_set(err, ERR_INVALID, "clickhouse_config.host is not a host name");
+	return err_hint(err, "give the bare name or address; port and disable_tls are fields");
+}
+
+/* Servers listen for HTTP beside their native protocol, which peerd does not speak. */
+static bool
+check_clickhouse_port(uint32_t port, struct err *err)
+{
+	static const struct {
+		uint32_t native, http;
+		const char *tls;
+	} ports[] = {
+		{ 9000, 8123, "without TLS" },
+		{ 9440, 8443, "with TLS" },
+	};
+
+	if (port == 0) {
+		err_set(err, ERR_INVALID, "clickhouse_config.port is required");
+		return err_hint(err, "usually 8443 (HTTP with TLS) or 8123 (without)");
+	}
+	if (port > PORT_MAX)
+		return err_set(err, ERR_INVALID, "clickhouse_config.port %u is not a port", port);
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		if (port == ports[i].native) {
+			err_set(err, ERR_INVALID,
+			    "clickhouse_config.port %u is ClickHouse's native protocol", port);
+			return err_hint(err, "give the port of its HTTP interface, usually %u (%s)",
+			    ports[i].http, ports[i].tls);
+		}
+	return true;
+}
+
+/* The fields s3 and s3_* are taken and not used: nothing is staged. */
+static bool
+check_clickhouse(const PeerdbPeers__Peer *peer, struct err *err)
+{
+	const PeerdbPeers__ClickhouseConfig *ch = peer->clickhouse_config;
+
+	if (!check_clickhouse_required(ch, err) || !check_clickhouse_port(ch->port, err))
+		return false;
+	if (has_text(ch->certificate) != has_text(ch->private_key)) {
+		err_set(err, ERR_INVALID,
+		    "clickhouse_config has only one of certificate and private_key");
+		return err_hint(err, "give both, or neither");
+	}
+	if (ch->compression[0] == '\0' || strcmp(ch->compression, "none") == 0 ||
+	    strcmp(ch->compression, "lz4") == 0)
+		return true;
+	return err_set(err, ERR_INVALID,
+	    "clickhouse_config.compression \"%s\" is neither none nor lz4", ch->compression);
+}
+
+/* ---- any */
+
 bool
 peer_check(const PeerdbPeers__Peer *peer, struct err *err)
 {
@@ -155,5 +241,5 @@ peer_check(const PeerdbPeers__Peer *peer, struct err *err)
 		    peer_type_name(kind->type), kind->field);
 		return err_hint(err, "give its connection in %s", kind->field);
 	}
-	return check_postgres(peer->postgres_config, err) && check_placeholders(peer, err);
+	return kind->check(peer, err) && check_placeholders(peer, err);
 }

@@ -121,6 +121,23 @@ START_TEST(statements_are_formatted)
 }
 END_TEST
 
+/* A user who may only read may not set anything either. */
+START_TEST(only_large_answers_are_asked_for_compressed)
+{
+	const struct ch_post small = { .sql = "SELECT 1" },
+			     large = { .sql = "SELECT 1", .large_answer = true };
+	FAKE_SCRIPT(NEW, { OK("") }, { OK("") });
+
+	peer.compression = text("lz4");
+	open_client();
+	ck_assert(chclient_insert(c, &small, &err));
+	ck_assert(chclient_insert(c, &large, &err));
+	ck_assert(
+	    !head_has(0, "enable_http_compression") && !head_has(1, "enable_http_compression"));
+	ck_assert(head_has(2, "&enable_http_compression=1"));
+}
+END_TEST
+
 START_TEST(names_and_values_are_quoted)
 {
 	struct buf b;
@@ -503,6 +520,7 @@ add_request_tests(TCase *tc)
 	tcase_add_test(tc, rows_are_split_and_unescaped);
 	tcase_add_test(tc, no_rows_are_no_error);
 	tcase_add_test(tc, statements_are_formatted);
+	tcase_add_test(tc, only_large_answers_are_asked_for_compressed);
 	tcase_add_test(tc, an_insert_sends_data_only);
 	tcase_add_test(tc, an_old_server_gets_no_new_settings);
 	tcase_add_test(tc, a_long_statement_goes_before_the_data);

@@ -37,6 +37,10 @@ START_TEST(create_survives_a_restart)
 }
 END_TEST
 
+#define CLICKHOUSE(fields) \
+	"{\"peer\":{\"name\":\"x\",\"type\":8,\"clickhouse_config\":{" fields "}}}"
+#define CH_BASE(host) "\"host\":\"" host "\",\"user\":\"u\",\"database\":\"d\""
+
 static const struct {
 	const char *json;
 	const char *words;
@@ -53,8 +57,25 @@ static const struct {
 	{ "{\"peer\":{\"name\":\"x\",\"type\":\"POSTGRES\"}}", "has no postgres_config" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":\"SNOWFLAKE\"}}",
 	    "UNIMPLEMENTED peers of type SNOWFLAKE" },
-	{ "{\"peer\":{\"name\":\"x\",\"type\":\"CLICKHOUSE\"}}",
-	    "UNIMPLEMENTED peers of type CLICKHOUSE" },
+	{ "{\"peer\":{\"name\":\"x\",\"type\":\"CLICKHOUSE\"}}", "has no clickhouse_config" },
+	{ CLICKHOUSE(""), "INVALID clickhouse_config.host is required" },
+	{ CLICKHOUSE("\"host\":\"h\""), "INVALID clickhouse_config.user is required" },
+	{ CLICKHOUSE("\"host\":\"h\",\"user\":\"u\""),
+	    "INVALID clickhouse_config.database is required" },
+	{ CLICKHOUSE(CH_BASE("http://h:1")), "INVALID clickhouse_config.host is not a host name" },
+	{ CLICKHOUSE(CH_BASE("h")), "INVALID clickhouse_config.port is required" },
+	{ CLICKHOUSE(CH_BASE("h") ",\"port\":65536"),
+	    "INVALID clickhouse_config.port 65536 is not" },
+	{ CLICKHOUSE(CH_BASE("h") ",\"port\":9000"),
+	    "INVALID clickhouse_config.port 9000 is ClickHouse's native protocol" },
+	{ CLICKHOUSE(CH_BASE("h") ",\"port\":9440"),
+	    "INVALID clickhouse_config.port 9440 is ClickHouse's native protocol" },
+	{ CLICKHOUSE(CH_BASE("h") ",\"port\":8443,\"certificate\":\"c\""),
+	    "INVALID clickhouse_config has only one of certificate and private_key" },
+	{ CLICKHOUSE(CH_BASE("h") ",\"port\":8443,\"compression\":\"zstd\""),
+	    "INVALID clickhouse_config.compression \"zstd\"" },
+	{ CLICKHOUSE(CH_BASE("h") ",\"port\":8443,\"password\":\"********\""),
+	    "only the placeholder" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":9}}", "UNIMPLEMENTED peers of type KAFKA" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":3,\"postgres_config\":{\"host\":\"h\","
 	  "\"port\":65536}}}",
@@ -89,6 +110,18 @@ START_TEST(validation_can_be_spared)
 	    "\"postgres_config\":{\"host\":\"crash\"}}}",
 	    "CREATED");
 	expect("GetPeerInfo", "{\"peer_name\":\"x\"}", "\"version\":\"\"");
+}
+END_TEST
+
+START_TEST(a_clickhouse_peer_is_a_peer)
+{
+	expect("CreatePeer",
+	    "{\"disable_validation\":true,\"peer\":{\"name\":\"x\",\"type\":\"CLICKHOUSE\","
+	    "\"clickhouse_config\":{" CH_BASE("h") ",\"port\":\"8443\",\"compression\":\"lz4\","
+						   "\"s3_path\":\"s3://b/p\",\"certificate\":\"c\","
+						   "\"private_key\":\"k\"}}}",
+	    "CREATED");
+	expect("GetPeerType", "{\"peer_name\":\"x\"}", "{\"peerType\":\"CLICKHOUSE\"}");
 }
 END_TEST
 
@@ -205,6 +238,7 @@ run_suite(void)
 	tcase_add_loop_test(tc, a_refused_create_leaves_nothing, 0,
 	    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, validation_can_be_spared);
+	tcase_add_test(tc, a_clickhouse_peer_is_a_peer);
 	tcase_add_test(tc, peers_are_shown);
 	tcase_add_test(tc, drop);
 	tcase_add_test(tc, an_abandoned_call_goes_on_unheard);
