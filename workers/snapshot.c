@@ -26,9 +26,11 @@
  * snapshot, everything starts over: the slot is made anew, the tables emptied.
  */
 
-#define CHILDREN_MAX 64
-#define DEATHS_MAX   10 /* of snapshot workers, without a partition done between */
-#define PROGRESS_US  USEC_PER_SEC
+#define CHILDREN_MAX	  64
+#define WORKERS_DEFAULT	  4 /* a table */
+#define WORKERS_LOCAL_MIN 2
+#define DEATHS_MAX	  10 /* of snapshot workers, without a partition done between */
+#define PROGRESS_US	  USEC_PER_SEC
 
 enum task_state {
 	TASK_WAITING,
@@ -127,10 +129,23 @@ add_partition(struct snapshot *sn)
 	return &sn->parts[sn->nparts++];
 }
 
+/*
+ * As asked for. By default four, which overlaps the waits of remote servers; a
+ * source that shares our machine gains nothing from more readers than CPUs.
+ */
 static uint32_t
-per_table_workers(const PeerdbFlow__FlowConnectionConfigs *cfg)
+per_table_workers(const struct snapshot *sn)
 {
-	return cfg->snapshot_max_parallel_workers > 0 ? cfg->snapshot_max_parallel_workers : 4;
+	const PeerdbFlow__FlowConnectionConfigs *cfg = sn->w->config->mirror;
+	uint32_t n = cfg->snapshot_max_parallel_workers > 0 ? cfg->snapshot_max_parallel_workers
+							    : WORKERS_DEFAULT;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cfg->has_snapshot_max_parallel_workers || !pgconn_is_local(sn->src.conn))
+		return n;
+	if (cpus < WORKERS_LOCAL_MIN)
+		cpus = WORKERS_LOCAL_MIN;
+	return n < cpus ? n : (uint32_t)cpus;
 }
 
 static void
@@ -142,7 +157,7 @@ cut_leaf(struct snapshot *sn, struct load_table *lt, const struct pginfo_leaf *l
 
 	per = snapshot_blocks_per_partition(leaf->blocks, leaf->rows, wanted > 0 ? wanted : 1000000,
 	    ranges);
-	per = snapshot_even_out(leaf->blocks, per, per_table_workers(cfg));
+	per = snapshot_even_out(leaf->blocks, per, per_table_workers(sn));
 	for (from = 0; from == 0 || from < leaf->blocks; from += per) {
 		p = add_partition(sn);
 		*p = (struct partition){ .table = lt->t->index, .number = (int32_t)lt->count++ };
@@ -542,7 +557,7 @@ how_many(const struct snapshot *sn)
 	uint64_t tasks = sn->nparts > sn->w->ntables ? sn->nparts : sn->w->ntables;
 
 	tables = cfg->snapshot_num_tables_in_parallel;
-	n = (uint64_t)per_table_workers(cfg) * (tables > 0 ? tables : 1);
+	n = (uint64_t)per_table_workers(sn) * (tables > 0 ? tables : 1);
 	n = n < tasks ? n : tasks;
 	return (uint32_t)(n < CHILDREN_MAX ? n : CHILDREN_MAX);
 }

@@ -1,7 +1,9 @@
 #include "lib/conn/pgconn.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "lib/base/err.h"
 #include "lib/base/log.h"
@@ -268,6 +270,26 @@ PGconn *
 pgconn_pq(struct pgconn *c)
 {
 	return c->pq;
+}
+
+bool
+pgconn_is_local(const struct pgconn *c)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+	socklen_t n = sizeof(ss);
+
+	if (getpeername(PQsocket(c->pq), (struct sockaddr *)&ss, &n) < 0)
+		return false;
+	switch (ss.ss_family) {
+	case AF_UNIX:
+		return true;
+	case AF_INET:
+		return ntohl(((struct sockaddr_in *)&ss)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	case AF_INET6:
+		return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&ss)->sin6_addr);
+	default:
+		return false;
+	}
 }
 
 int

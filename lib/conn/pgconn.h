@@ -56,6 +56,9 @@ void pgconn_close(struct pgconn **c);
 PGconn *pgconn_pq(struct pgconn *c);
 int pgconn_version(const struct pgconn *c); /* 150004 for 15.4 */
 
+/* Does the server run on this machine, as far as the address tells? */
+bool pgconn_is_local(const struct pgconn *c);
+
 /* One statement, results to the caller (PQclear); NULL on error. nparams text parameters follow. */
 PGresult *pgconn_exec(struct pgconn *c, struct err *err, const char *sql);
 PGresult *pgconn_query(struct pgconn *c, struct err *err, const char *sql, int nparams, ...);
