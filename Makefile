@@ -193,11 +193,13 @@ unit: unit-build
 
 test:
 	$(Q)scripts/install-deps --if-missing
+	$(Q)scripts/install-clickhouse --if-missing || true
 	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN=1 -j$$(nproc) tests-build
 	$(Q)BUILD=build/san scripts/run-tests unit e2e fault
 
 fault:
 	$(Q)scripts/install-deps --if-missing
+	$(Q)scripts/install-clickhouse --if-missing || true
 	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN=1 -j$$(nproc) tests-build
 	$(Q)BUILD=build/san scripts/run-tests fault-long
 
