@@ -1,0 +1,72 @@
+/*
+ * ch_dest_int - what the files of a ClickHouse destination share
+ *
+ *	ch_dest.c	the handle and its calls (dest.h)
+ *	ch_dest_check.c	will a mirror work? names, rights, tables
+ *	ch_dest_table.c	tables of a mirror as the server has them
+ *	ch_load.c	rows of a snapshot (loader.h): chunks and how they are sent
+ *	ch_load_parse.c	COPY's bytes to rows of a chunk
+ *	ch_sink.c ...	changes (sink.h)
+ *
+ * They put together what chclient.h, ch_ddl.h, ch_encode.h and ch_meta.h do.
+ */
+#ifndef PEERD_SINK_CH_DEST_INT_H
+#define PEERD_SINK_CH_DEST_INT_H
+
+#include <stdbool.h>
+
+#include "lib/conn/chclient.h"
+#include "lib/sink/ch_ddl.h"
+#include "lib/sink/ch_meta.h"
+#include "lib/sink/ch_types.h"
+#include "lib/sink/dest.h"
+
+/* ---- ch_dest_table.c */
+
+/*
+ * A connection and what a mirror's tables there are made with. opt is not
+ * looked at before ch_side_options().
+ */
+struct ch_side {
+	struct chclient *c;
+	const PeerdbPeers__ClickhouseConfig *peer;
+	const PeerdbFlow__FlowConnectionConfigs *mirror;
+	struct ch_options opt;
+};
+
+bool ch_side_options(struct ch_side *s, struct err *err);
+
+/* As the mirror wants it. Everything is in a, or the side's. */
+bool ch_side_table(struct ch_side *s, struct arena *a, const struct table *t,
+    struct ch_table **ct_r, struct err *err);
+
+/* As the server has it. found_r: NULL when it is not there. */
+bool ch_side_find(struct ch_side *s, struct arena *a, const struct ch_table *ct,
+    const struct ch_found_table **found_r, struct err *err);
+
+/*
+ * Both: the types that values are encoded for are those the table has, whoever
+ * made it. ERR_CONFIG when it is not there or does not suit.
+ */
+bool ch_side_bind(struct ch_side *s, struct arena *a, const struct table *t, struct ch_table **ct_r,
+    struct err *err);
+
+bool ch_side_run(struct ch_side *s, const struct ch_statements *list, struct err *err);
+
+/* ---- ch_dest_check.c */
+
+bool ch_dest_check_name(const struct table_ident *name, struct err *err);
+
+/* again: see dest.h. */
+bool ch_dest_check_tables(struct ch_side *s, struct dest_tables tables, bool again,
+    struct err *err);
+
+/* Rows that a found table has already are to stay there, says the mirror's env. */
+bool ch_dest_keeps_rows(const PeerdbFlow__FlowConnectionConfigs *mirror, bool *keeps_r,
+    struct err *err);
+
+/* ---- ch_load.c */
+
+bool ch_loader_open(const struct loader_config *cfg, struct loader **l_r, struct err *err);
+
+#endif
