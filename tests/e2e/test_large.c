@@ -28,7 +28,7 @@
 
 /* AddressSanitizer's shadow and quarantine count as resident, too. */
 #if defined(__SANITIZE_ADDRESS__)
-#define RSS_MAX_KB (512L * 1024)
+#define RSS_MAX_KB (768L * 1024)
 #else
 #define RSS_MAX_KB (64L * 1024)
 #endif
