@@ -16,17 +16,6 @@ fd_close(int *fd)
 }
 
 bool
-fd_set_nonblock(int fd, struct err *err)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return err_set(err, ERR_TRANSIENT, "could not set descriptor %d non-blocking: %s",
-		    fd, strerror(errno));
-	return true;
-}
-
-bool
 fd_socketpair(int fds_r[2], struct err *err)
 {
 	int fds[2];

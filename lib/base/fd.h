@@ -9,7 +9,6 @@
 struct err;
 
 void fd_close(int *fd); /* -1 is fine; *fd is -1 afterwards */
-bool fd_set_nonblock(int fd, struct err *err);
 
 /* Two connected, close-on-exec, non-blocking stream sockets. */
 bool fd_socketpair(int fds_r[2], struct err *err);

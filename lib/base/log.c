@@ -8,20 +8,11 @@
 #define LOG_LINE_MAX 8192
 
 static const char *log_program = "peerd";
-static log_tap_fn *log_tap;
-static void *log_tap_arg;
 
 void
 log_set_program(const char *name)
 {
 	log_program = name;
-}
-
-void
-log_set_tap(log_tap_fn *tap, void *arg)
-{
-	log_tap = tap;
-	log_tap_arg = arg;
 }
 
 const char *
@@ -53,8 +44,6 @@ log_write(enum log_level level, const char *subject, const char *fmt, va_list ap
 	/* one write, so that lines of several processes do not mix; a full pipe loses the line */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
-	if (log_tap != NULL)
-		log_tap(level, subject, words, log_tap_arg);
 }
 
 #define LOG_BODY(level)                                      \

@@ -25,11 +25,7 @@ struct log_subject {
 	char text[160];
 };
 
-/* Called with every line logged (level, subject text, words); used to pass them on. */
-typedef void log_tap_fn(enum log_level level, const char *subject, const char *words, void *arg);
-
 void log_set_program(const char *name);
-void log_set_tap(log_tap_fn *tap, void *arg);
 
 void log_info(const struct log_subject *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -71,13 +71,6 @@ bool pginfo_load_leaves(struct pgconn *src, uint32_t relid, struct pginfo_leaves
     struct err *err);
 void pginfo_leaves_done(struct pginfo_leaves *l);
 
-/* Names (quoted, newline separated, malloc'd, "" for none) of tables that inherit from relid. */
-bool pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, struct err *err);
-
-/* Rows of one leaf: from the statistics scaled to its size now, else the planner's guess. */
-bool pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r,
-    struct err *err);
-
 /* ---- how many rows */
 
 /*

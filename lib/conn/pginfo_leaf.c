@@ -5,8 +5,6 @@
 #include "lib/base/mem.h"
 #include "lib/conn/pgconn.h"
 
-#define NAMES_MAX (16u << 20) /* a server's worth of qualified names */
-
 /* For a table that is not partitioned pg_partition_tree() gives no row before Postgres 13. */
 static const char leaves_query[] =
     "SELECT c.oid, format('%I.%I', n.nspname, c.relname),"
@@ -98,50 +96,4 @@ pginfo_leaves_done(struct pginfo_leaves *l)
 		free(l->v[i].relation);
 	MEM_FREE(l->v);
 	l->n = 0;
-}
-
-bool
-pginfo_load_children(struct pgconn *src, uint32_t relid, char **names_r, struct err *err)
-{
-	struct buf names;
-	char param[16];
-	PGresult *res;
-	int i;
-
-	snprintf(param, sizeof(param), "%u", relid);
-	res = pgconn_query(src, err,
-	    "SELECT format('%I.%I', n.nspname, c.relname)"
-	    " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-	    " JOIN pg_namespace n ON n.oid = c.relnamespace"
-	    " WHERE i.inhparent = $1::oid AND NOT c.relispartition ORDER BY 1",
-	    1, param);
-	if (res == NULL)
-		return false;
-	buf_init(&names, NAMES_MAX);
-	for (i = 0; i < PQntuples(res); i++)
-		buf_printf(&names, "%s%s", i > 0 ? "\n" : "", pgcell(res, i, 0));
-	PQclear(res);
-	*names_r = buf_take(&names);
-	return true;
-}
-
-static const char estimate_query[] =
-    "SELECT pg_relation_size(c.oid) / current_setting('block_size')::int8, c.relpages, c.reltuples"
-    " FROM pg_class c WHERE c.oid = $1::regclass";
-
-bool
-pginfo_row_estimate(struct pgconn *src, const char *relation, int64_t *rows_r, struct err *err)
-{
-	PGresult *res = pgconn_query(src, err, estimate_query, 1, relation);
-	int64_t rows;
-
-	if (res == NULL)
-		return false;
-	rows = scaled_rows(pgcell_i64(res, 0, 0), pgcell_i64(res, 0, 1),
-	    strtod(pgcell(res, 0, 2), NULL));
-	PQclear(res);
-	if (rows < 0)
-		return planner_rows(src, relation, rows_r, err);
-	*rows_r = rows;
-	return true;
 }

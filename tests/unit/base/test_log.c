@@ -90,44 +90,6 @@ START_TEST(long_words_are_cut_into_one_line)
 }
 END_TEST
 
-static struct {
-	enum log_level level;
-	char subject[64], words[64];
-	int calls;
-} tapped;
-
-static void
-tap(enum log_level level, const char *subject, const char *words, void *arg)
-{
-	int *calls = arg;
-
-	tapped.level = level;
-	snprintf(tapped.subject, sizeof(tapped.subject), "%s", subject);
-	snprintf(tapped.words, sizeof(tapped.words), "%s", words);
-	(*calls)++;
-}
-
-START_TEST(tap_gets_every_line)
-{
-	log_set_tap(tap, &tapped.calls);
-	log_info(NULL, "first");
-	log_warn(&orders, "second\nline");
-	ck_assert_int_eq(tapped.calls, 2);
-	ck_assert_int_eq(tapped.level, LOG_LEVEL_WARN);
-	ck_assert_str_eq(tapped.subject, "mirror=orders pid=12");
-	ck_assert_str_eq(tapped.words, "second line");
-}
-END_TEST
-
-START_TEST(tap_can_be_taken_away)
-{
-	log_set_tap(tap, &tapped.calls);
-	log_set_tap(NULL, NULL);
-	log_info(NULL, "nobody listens");
-	ck_assert_int_eq(tapped.calls, 0);
-}
-END_TEST
-
 START_TEST(levels_have_names)
 {
 	ck_assert_str_eq(log_level_name(LOG_LEVEL_INFO), "info");
@@ -171,8 +133,6 @@ main(void)
 	tcase_add_loop_test(tc, a_line_says_who_and_what, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(tc, line_breaks_become_blanks);
 	tcase_add_test(tc, long_words_are_cut_into_one_line);
-	tcase_add_test(tc, tap_gets_every_line);
-	tcase_add_test(tc, tap_can_be_taken_away);
 	tcase_add_test(tc, levels_have_names);
 	tcase_add_test_raise_signal(tc, bug_aborts, SIGABRT);
 	tcase_add_exit_test(tc, bug_says_where, 0);
