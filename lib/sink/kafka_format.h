@@ -98,8 +98,19 @@ struct kafka_encoder_config {
 	const char *database; /* on the source; "" when it is not known */
 };
 
-struct kafka_encoder *kafka_encoder_new(const struct kafka_encoder_config *cfg);
+/* NULL: a topic's name is wrong. */
+struct kafka_encoder *kafka_encoder_new(const struct kafka_encoder_config *cfg, struct err *err);
 void kafka_encoder_free(struct kafka_encoder **e);
+
+/* Topics that belong to no table; "": the mirror does not want it. */
+enum kafka_topic_kind {
+	KAFKA_TOPIC_CONTROL,
+	KAFKA_TOPIC_TRANSACTIONS,
+	KAFKA_TOPIC_DEAD_LETTERS
+};
+#define KAFKA_TOPIC_KINDS 3
+
+const char *kafka_encoder_topic(const struct kafka_encoder *e, enum kafka_topic_kind kind);
 
 /* In a. The topic's name is settled and checked here. */
 bool kafka_table_new(struct kafka_encoder *e, struct arena *a, const struct table *t,
