@@ -18,14 +18,6 @@
 #define INTAKE_BYTES MIB
 #define INTAKE_READS 16
 
-/*
- * While there is a backlog a batch is worth filling: from a thousand rows on
- * the destination takes them several times cheaper. It is not held back for
- * longer than GATHER_US.
- */
-#define GATHER_CHANGES 10000
-#define GATHER_US      (50 * USEC_PER_MSEC)
-
 /* How long a stop waits for the end of the transaction that is arriving. */
 #define STOP_TX_US (3 * USEC_PER_SEC)
 
@@ -49,11 +41,16 @@ submit(struct cdc *c)
 	sink_submit(c->sink, b);
 }
 
-static bool
-worth_waiting(const struct cdc *c)
+/* For how long may the batch be held back, so that more comes into it? As the sink likes it. */
+static usec_t
+wait_left(const struct cdc *c)
 {
-	return c->catching_up && !c->stopping && c->fill->nchanges < GATHER_CHANGES &&
-	    clock_wall_us() - c->fill->opened_us < GATHER_US;
+	const struct sink_appetite *a = &c->sink->appetite;
+	usec_t age = clock_wall_us() - c->fill->opened_us;
+
+	if (c->stopping || !(c->catching_up || a->always) || c->fill->nchanges >= a->changes)
+		return 0;
+	return age >= 0 && age < a->wait ? a->wait - age : 0;
 }
 
 static bool
@@ -63,7 +60,17 @@ is_due(const struct cdc *c)
 		return false;
 	if (c->held.n > 0 || batch_full(c->fill, c->max_changes))
 		return true;
-	return batch_at_commit(c->fill) && !worth_waiting(c);
+	return batch_at_commit(c->fill) && wait_left(c) == 0;
+}
+
+/* Nothing else may happen until the batch has waited long enough. */
+static void
+come_back(struct cdc *c, usec_t wait)
+{
+	struct timeval tv = { .tv_sec = wait / USEC_PER_SEC, .tv_usec = wait % USEC_PER_SEC };
+
+	if (wait > 0 && !event_pending(c->gather, EV_TIMEOUT, NULL))
+		event_add(c->gather, &tv);
 }
 
 /* The sink is idle: is there something for it? */
@@ -78,8 +85,16 @@ submit_if_due(struct cdc *c)
 		submit(c);
 		return;
 	}
+	if (!batch_empty(c->fill))
+		come_back(c, wait_left(c));
 	if (c->held.n > 0 && batch_empty(c->fill) && !cdc_release_held(c, &err))
 		cdc_fail(c, &err);
+}
+
+static void
+on_gathered(evutil_socket_t fd, short what, void *arg)
+{
+	submit_if_due(arg);
 }
 
 static void
@@ -301,6 +316,7 @@ open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
 		.on_durable = on_durable,
 		.on_table_error = on_table_error,
 		.on_warning = on_warning,
+		.find_row = cdc_find_row,
 		.on_error = on_error,
 		.arg = c,
 	};
@@ -458,6 +474,7 @@ watch_events(struct cdc *c)
 
 	c->readable = event_new(loop, pgrepl_fd(c->repl), EV_READ | EV_PERSIST, on_readable, c);
 	c->tick = event_new(loop, -1, EV_PERSIST, cdc_tick, c);
+	c->gather = event_new(loop, -1, 0, on_gathered, c);
 	PQsetnonblocking(pgconn_pq(c->watch), 1);
 	c->watch_readable = event_new(loop, PQsocket(pgconn_pq(c->watch)), EV_READ | EV_PERSIST,
 	    cdc_watch_event, c);

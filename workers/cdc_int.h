@@ -4,6 +4,7 @@
  *	cdc.c		life: start, reading, batches to the sink, pause
  *	cdc_stream.c	messages of the stream into changes of a batch
  *	cdc_schema.c	a relation that has new columns
+ *	cdc_find.c	a row of the source, asked for by the sink
  *	cdc_report.c	status to the source, progress and batches to the daemon
  *
  * A change travels: pgrepl (bytes) -> pgoutput (struct) -> relmap (row of a
@@ -40,7 +41,8 @@ struct cdc {
 	struct ledger ledger;
 
 	struct event *readable;
-	struct event *tick; /* once a second */
+	struct event *tick;   /* once a second */
+	struct event *gather; /* while a batch waits for more changes */
 	struct event *watch_readable;
 
 	struct batch *fill;  /* being filled */
@@ -93,6 +95,12 @@ bool cdc_release_held(struct cdc *c, struct err *err);
 
 bool cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation *rel,
     struct err *err);
+
+/* ---- cdc_find.c */
+
+/* A sink's find_row(). */
+bool cdc_find_row(void *cdc, const struct table *t, const struct row *row, struct arena *a,
+    const struct row **row_r, struct err *err);
 
 /* ---- cdc_report.c */
 

@@ -283,8 +283,8 @@ encode_cells(const struct ch_table *ct, struct cells at, bool deleted, struct bu
 	return true;
 }
 
-static void
-put_meta(const struct ch_table *ct, uint64_t version, bool deleted, struct buf *out)
+void
+ch_encode_meta(const struct ch_table *ct, uint64_t version, bool deleted, struct buf *out)
 {
 	if (ct->schema_column != NULL)
 		ch_put_bytes(out, ct->t->source_schema, strlen(ct->t->source_schema));
@@ -303,7 +303,7 @@ ch_encode_row(const struct ch_table *ct, const struct row *r, uint64_t version, 
 		out->n = begun;
 		return false;
 	}
-	put_meta(ct, version, deleted, out);
+	ch_encode_meta(ct, version, deleted, out);
 	return true;
 }
 
@@ -336,6 +336,6 @@ ch_encode_copy_row(const struct ch_table *ct, struct rbuf *rows, struct buf *out
 		out->n = begun;
 		return false;
 	}
-	put_meta(ct, 0, false, out);
+	ch_encode_meta(ct, 0, false, out);
 	return true;
 }

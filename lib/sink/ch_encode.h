@@ -52,6 +52,9 @@ void ch_encode_absent(const struct ch_column *c, struct buf *out);
 bool ch_encode_row(const struct ch_table *ct, const struct row *r, uint64_t version, bool deleted,
     struct buf *out, struct err *err);
 
+/* What ends a row, for who writes its columns one by one. */
+void ch_encode_meta(const struct ch_table *ct, uint64_t version, bool deleted, struct buf *out);
+
 /*
  * A row of the snapshot: the next one of binary COPY (u16 columns, values), its
  * columns as ch_column_select() has them. Header and trailer are the caller's

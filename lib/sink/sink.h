@@ -27,17 +27,35 @@
 
 #include <stdbool.h>
 
+#include "lib/base/clock.h"
 #include "lib/types/batch.h"
 #include "lib/wire/lsn.h"
 
 struct err;
 struct sink;
 
+/*
+ * How much a sink likes to get at once: a batch that is not full waits for more
+ * changes until it has so many, or is so old. While there is a backlog only, unless
+ * the sink dislikes small batches altogether.
+ */
+struct sink_appetite {
+	uint32_t changes;
+	usec_t wait;
+	bool always;
+};
+
 struct sink_callbacks {
 	void (*on_applied)(void *arg, struct batch *b);
 	void (*on_durable)(void *arg, lsn_t lsn);
 	void (*on_table_error)(void *arg, struct table *t, const struct err *err);
 	void (*on_warning)(void *arg, const char *words);
+	/*
+	 * The row that the source has now under the key of `row`, in the stream's
+	 * form, in a; NULL: there is none. Waits for the source.
+	 */
+	bool (*find_row)(void *arg, const struct table *t, const struct row *row, struct arena *a,
+	    const struct row **row_r, struct err *err);
 	void (*on_error)(void *arg, const struct err *err);
 	void *arg;
 };
@@ -60,6 +78,7 @@ struct sink_ops {
 struct sink {
 	const struct sink_ops *ops;
 	const struct sink_callbacks *cb;
+	struct sink_appetite appetite; /* once it is open */
 };
 
 static inline bool
@@ -112,5 +131,6 @@ struct sink_config {
 
 /* Everything in cfg is borrowed and outlives the sink. */
 struct sink *sink_pg_new(const struct sink_config *cfg);
+struct sink *sink_clickhouse_new(const struct sink_config *cfg);
 
 #endif
