@@ -229,10 +229,12 @@ fuzz-run: $(FUZZ_BINS)
 	    corpus=$(BUILD)/corpus/$$(basename $$f); mkdir -p $$corpus; echo "  FUZZ    $$f"; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 -timeout=10 \
 	        -artifact_prefix=$$f. $$corpus || exit 1; done
+fuzz_link = $(Q)mkdir -p $(@D) && echo "  LINK    $@" && \
+    $(CC) $(ALL_CFLAGS) $(BAN) -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(call libs,ipc)
-	@mkdir -p $(@D)
-	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(BAN) -fsanitize=fuzzer $(FUZZ_SAN) -o $@ $^ $(SYS_ipc)
+	$(fuzz_link) $(SYS_ipc)
+$(BUILD)/fuzz/fuzz_ch_%: tests/fuzz/fuzz_ch_%.c $(call libs,sink)
+	$(fuzz_link) $(SYS_sink)
 .PHONY: fuzz-run
 
 # ---- hygiene

@@ -89,7 +89,7 @@ limit_date(struct ch_column *c)
 
 	c->offset = -DAY_1970;
 	if (c->type.kind == CH_DATE) {
-		c->min = DAY_1970;
+		c->min = c->caps->date32 ? DAY_1970 : DAY_1970 + 1; /* 0 was "0000-00-00" */
 		c->max = c->caps->date32 ? DAY_2149 : DAY_2106 - 1;
 	} else {
 		c->min = wide ? DAY_1900 : DAY_1925;
@@ -123,8 +123,8 @@ limit_timestamp(struct ch_column *c)
 
 	c->offset = -DAY_1970 * US_PER_DAY;
 	if (c->type.kind == CH_DATETIME) {
-		c->min = DAY_1970 * US_PER_DAY;
-		c->max = c->min + SECOND_MAX * US_PER_SECOND;
+		c->min = DAY_1970 * US_PER_DAY + (c->caps->date32 ? 0 : US_PER_SECOND);
+		c->max = DAY_1970 * US_PER_DAY + SECOND_MAX * US_PER_SECOND;
 		c->divide = US_PER_SECOND;
 		return;
 	}

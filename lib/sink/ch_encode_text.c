@@ -79,14 +79,32 @@ put_other(const struct ch_column *c, struct slice v, bool text, struct buf *out)
 
 /* ---- "char": one byte; in text nothing stands for 0 and \ooo for one over 127 */
 
+static bool
+octal_digit(uint8_t c)
+{
+	return c >= '0' && c <= '7';
+}
+
+static bool
+read_char(struct slice v, bool text, uint8_t *byte_r)
+{
+	const uint8_t *p = v.p;
+
+	if (text && v.n == 4 && p[0] == '\\' && octal_digit(p[1]) && octal_digit(p[2]) &&
+	    octal_digit(p[3])) {
+		*byte_r = (uint8_t)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+		return true;
+	}
+	*byte_r = v.n > 0 ? p[0] : 0;
+	return v.n <= 1;
+}
+
 static enum ch_put
 put_char(const struct ch_column *c, struct slice v, bool text, struct buf *out)
 {
-	uint8_t byte = v.n > 0 ? v.p[0] : 0;
+	uint8_t byte;
 
-	if (text && v.n == 4 && byte == '\\')
-		byte = (uint8_t)((v.p[1] - '0') << 6 | (v.p[2] - '0') << 3 | (v.p[3] - '0'));
-	else if (v.n > 1)
+	if (!read_char(v, text, &byte))
 		return CH_PUT_BAD;
 	if (c->type.kind == CH_STRING)
 		return ch_put_bytes(out, &byte, byte != 0);

@@ -9,6 +9,9 @@
 #define LIMBS	   4
 #define CHUNK_FULL 100000000000000ull /* 10^14: one more group still fits a limb */
 
+#define DIGITS_MAX    78 /* 2^256 has so many */
+#define NARROW_DIGITS 18 /* so many fit 8 bytes whatever they are */
+
 #define SIGN_MINUS    0x4000
 #define SIGN_SPECIAL  0xc000 /* these two bits: NaN or an infinity */
 #define SIGN_NAN      0xc000
@@ -92,8 +95,7 @@ wide_decrement(struct wide *w)
 		i++;
 }
 
-/* Store with its sign if it is in range. A magnitude of exactly 2^(bits-1) is fine when negative.
- */
+/* Store with its sign if it is in range: of negative numbers there is one more. */
 static enum ch_numeric
 wide_store(struct wide *w, bool negative, const struct ch_wide *want, uint8_t *to)
 {
@@ -186,35 +188,74 @@ binary_is_valid(const struct binary *b)
 	return true;
 }
 
+/* How many groups stand before the point, and whole ones behind it that are kept. */
+static int
+binary_groups(const struct binary *b, const struct ch_wide *want)
+{
+	return b->ndigits == 0 ? 0 : b->weight + 1 + want->scale / GROUP_LEN;
+}
+
+/* Up to 18 digits, as most numbers are: plain arithmetic. */
+static enum ch_numeric
+scale_narrow(const struct binary *b, const struct ch_wide *want, uint8_t *to)
+{
+	int groups = binary_groups(b, want), partial = want->scale % GROUP_LEN, i;
+	unsigned last, cut = powers[GROUP_LEN - partial];
+	int64_t v = 0;
+
+	for (i = 0; i < groups; i++)
+		v = v * GROUP + binary_digit(b, i);
+	if (partial > 0) {
+		last = binary_digit(b, groups++);
+		if (last % cut != 0)
+			return CH_NUMERIC_TOO_LARGE;
+		v = v * powers[partial] + last / cut;
+	}
+	if (!binary_rest_is_zero(b, groups))
+		return CH_NUMERIC_TOO_LARGE;
+	if (b->sign == SIGN_MINUS)
+		v = -v;
+	memcpy(to, &v, want->bytes == 4 ? 4 : 8);
+	return CH_NUMERIC_OK;
+}
+
+static enum ch_numeric
+scale_wide(const struct binary *b, const struct ch_wide *want, uint8_t *to)
+{
+	int groups = binary_groups(b, want), partial = want->scale % GROUP_LEN, i;
+	struct wide w = wide_new(want);
+	unsigned last, cut = powers[GROUP_LEN - partial];
+
+	for (i = 0; i < groups; i++)
+		wide_push(&w, GROUP, binary_digit(b, i));
+	if (partial > 0 && b->ndigits > 0) {
+		last = binary_digit(b, groups++);
+		if (last % cut != 0)
+			return CH_NUMERIC_TOO_LARGE;
+		wide_push(&w, powers[partial], last / cut);
+	}
+	if (!binary_rest_is_zero(b, groups))
+		return CH_NUMERIC_TOO_LARGE;
+	return wide_store(&w, b->sign == SIGN_MINUS, want, to);
+}
+
 static enum ch_numeric
 scale_binary(struct slice v, const struct ch_wide *want, uint8_t *to)
 {
-	int groups, partial = want->scale % GROUP_LEN, i;
-	struct wide w = wide_new(want);
+	int most = want->digits > 0 ? want->digits : DIGITS_MAX;
 	struct binary b;
-	unsigned last;
+	bool leading;
 
 	if (!binary_read(v, &b) || !binary_is_valid(&b))
 		return CH_NUMERIC_MALFORMED;
 	if ((b.sign & SIGN_SPECIAL) == SIGN_SPECIAL)
 		return CH_NUMERIC_TOO_LARGE;
-	/* limits first, so that a huge weight costs nothing */
-	if (b.ndigits > 0 && binary_digit(&b, 0) != 0 &&
-	    binary_length(&b, want->scale) > (want->digits > 0 ? want->digits : 78))
+	leading = binary_digit(&b, 0) != 0;
+	if (leading && binary_length(&b, want->scale) > most)
 		return CH_NUMERIC_TOO_LARGE;
-	groups = b.ndigits == 0 ? 0 : b.weight + 1 + want->scale / GROUP_LEN;
-	for (i = 0; i < groups; i++)
-		wide_push(&w, GROUP, binary_digit(&b, i));
-	if (partial > 0 && b.ndigits > 0) {
-		last = binary_digit(&b, groups);
-		if (last % powers[GROUP_LEN - partial] != 0)
-			return CH_NUMERIC_TOO_LARGE;
-		wide_push(&w, powers[partial], last / powers[GROUP_LEN - partial]);
-		groups++;
-	}
-	if (!binary_rest_is_zero(&b, groups))
-		return CH_NUMERIC_TOO_LARGE;
-	return wide_store(&w, b.sign == SIGN_MINUS, want, to);
+	/* a zero in front, which Postgres does not send, says nothing of the length */
+	return leading && most <= NARROW_DIGITS ? scale_narrow(&b, want, to)
+						: scale_wide(&b, want, to);
 }
 
 /* ---- text form */
@@ -240,7 +281,7 @@ text_push(struct wide *w, const uint8_t *p, const uint8_t *end, int *digits)
 	for (; p < end && is_digit(*p); p++) {
 		if (*digits > 0 || *p != '0')
 			++*digits;
-		if (*digits > 78)
+		if (*digits > DIGITS_MAX)
 			w->overflow = true; /* and no need to go on multiplying */
 		if (!w->overflow)
 			wide_push(w, 10, *p - '0');
@@ -282,9 +323,9 @@ scale_text(struct slice v, const struct ch_wide *want, uint8_t *to)
 	if (p != end)
 		return CH_NUMERIC_MALFORMED;
 	for (i = (int)(p - fraction); i < want->scale; i++)
-		if (!w.overflow && digits > 0 && ++digits <= 78)
+		if (!w.overflow && digits > 0 && ++digits <= DIGITS_MAX)
 			wide_push(&w, 10, 0);
-	if (!exact || digits > (want->digits > 0 ? want->digits : 78))
+	if (!exact || digits > (want->digits > 0 ? want->digits : DIGITS_MAX))
 		return CH_NUMERIC_TOO_LARGE;
 	return wide_store(&w, negative, want, to);
 }

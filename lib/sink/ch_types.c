@@ -14,54 +14,58 @@
 
 /* ---- the mapping; docs/clickhouse.md has the same table */
 
+#define F(name) (&ch_family_##name)
+
 // clang-format off
 static const struct ch_pg_type pg_types[] = {
-	/* people write,     typname,       oid,  family,                  ClickHouse,           binary */
-	{ "boolean",         "bool",        16,   &ch_family_bool,         "Bool",                   true },
-	{ "smallint",        "int2",        21,   &ch_family_int,          "Int16",                  true },
-	{ "integer",         "int4",        23,   &ch_family_int,          "Int32",                  true },
-	{ "bigint",          "int8",        20,   &ch_family_int,          "Int64",                  true },
-	{ "real",            "float4",      700,  &ch_family_float4,       "Float32",                true },
-	{ "double precision","float8",      701,  &ch_family_float8,       "Float64",                true },
-	{ "numeric",         "numeric",     1700, &ch_family_numeric,      "Decimal(76, 38)",        true },
-	{ "\"char\"",        "char",        18,   &ch_family_char,         "FixedString(1)",         true },
-	{ "text",            "text",        25,   &ch_family_text,         "String",                 true },
-	{ "varchar",         "varchar",     1043, &ch_family_text,         "String",                 true },
-	{ "char(n)",         "bpchar",      1042, &ch_family_text,         "String",                 true },
-	{ "name",            "name",        19,   &ch_family_text,         "String",                 true },
-	{ "citext",          "citext",      0,    &ch_family_text,         "String",                 true },
-	{ "bytea",           "bytea",       17,   &ch_family_bytea,        "String",                 true },
-	{ "json",            "json",        114,  &ch_family_json,         "String",                 true },
-	{ "jsonb",           "jsonb",       3802, &ch_family_jsonb,        "String",                 true },
-	{ "uuid",            "uuid",        2950, &ch_family_uuid,         "UUID",                   true },
-	{ "date",            "date",        1082, &ch_family_date,         "Date32",                 true },
-	{ "time",            "time",        1083, &ch_family_time,         "DateTime64(6, 'UTC')",   true },
-	{ "timetz",          "timetz",      1266, &ch_family_timetz,       "String",                 true },
-	{ "timestamp",       "timestamp",   1114, &ch_family_timestamp,    "DateTime64(6, 'UTC')",   true },
-	{ "timestamptz",     "timestamptz", 1184, &ch_family_timestamptz,  "DateTime64(6, 'UTC')",   true },
-	{ "interval",        "interval",    1186, &ch_family_interval,     "String",                 true },
-	{ "inet",            "inet",        869,  &ch_family_inet,         "String",                 true },
-	{ "cidr",            "cidr",        650,  &ch_family_inet,         "String",                 true },
-	{ "macaddr",         "macaddr",     829,  &ch_family_macaddr,      "String",                 true },
-	{ "macaddr8",        "macaddr8",    774,  &ch_family_macaddr,      "String",                 true },
-	{ "bit",             "bit",         1560, &ch_family_bit,          "String",                 true },
-	{ "varbit",          "varbit",      1562, &ch_family_bit,          "String",                 true },
-	{ "oid",             "oid",         26,   &ch_family_oid,          "String",                 true },
-	{ "xid",             "xid",         28,   &ch_family_oid,          "String",                 true },
-	{ "point",           "point",       600,  &ch_family_point,        "String",                 true },
-	{ "hstore",          "hstore",      0,    &ch_family_hstore,       "String",                 true },
-	{ "vector",          "vector",      0,    &ch_family_vector,       "Array(Float32)",         true },
-	{ "halfvec",         "halfvec",     0,    &ch_family_halfvec,      "Array(Float32)",         true },
-	{ "sparsevec",       "sparsevec",   0,    &ch_family_sparsevec,    "Array(Float32)",         true },
-	{ "geometry",        "geometry",    0,    &ch_family_geometry,     "String",                 true },
-	{ "geography",       "geography",   0,    &ch_family_geometry,     "String",                 true },
+	/* people write,     typname,       oid,  family,         ClickHouse,             binary */
+	{ "boolean",         "bool",        16,   F(bool),        "Bool",                   true },
+	{ "smallint",        "int2",        21,   F(int),         "Int16",                  true },
+	{ "integer",         "int4",        23,   F(int),         "Int32",                  true },
+	{ "bigint",          "int8",        20,   F(int),         "Int64",                  true },
+	{ "real",            "float4",      700,  F(float4),      "Float32",                true },
+	{ "double precision","float8",      701,  F(float8),      "Float64",                true },
+	{ "numeric",         "numeric",     1700, F(numeric),     "Decimal(76, 38)",        true },
+	{ "\"char\"",        "char",        18,   F(char),        "FixedString(1)",         true },
+	{ "text",            "text",        25,   F(text),        "String",                 true },
+	{ "varchar",         "varchar",     1043, F(text),        "String",                 true },
+	{ "char(n)",         "bpchar",      1042, F(text),        "String",                 true },
+	{ "name",            "name",        19,   F(text),        "String",                 true },
+	{ "citext",          "citext",      0,    F(text),        "String",                 true },
+	{ "bytea",           "bytea",       17,   F(bytea),       "String",                 true },
+	{ "json",            "json",        114,  F(json),        "String",                 true },
+	{ "jsonb",           "jsonb",       3802, F(jsonb),       "String",                 true },
+	{ "uuid",            "uuid",        2950, F(uuid),        "UUID",                   true },
+	{ "date",            "date",        1082, F(date),        "Date32",                 true },
+	{ "time",            "time",        1083, F(time),        "DateTime64(6, 'UTC')",   true },
+	{ "timetz",          "timetz",      1266, F(timetz),      "String",                 true },
+	{ "timestamp",       "timestamp",   1114, F(timestamp),   "DateTime64(6, 'UTC')",   true },
+	{ "timestamptz",     "timestamptz", 1184, F(timestamptz), "DateTime64(6, 'UTC')",   true },
+	{ "interval",        "interval",    1186, F(interval),    "String",                 true },
+	{ "inet",            "inet",        869,  F(inet),        "String",                 true },
+	{ "cidr",            "cidr",        650,  F(inet),        "String",                 true },
+	{ "macaddr",         "macaddr",     829,  F(macaddr),     "String",                 true },
+	{ "macaddr8",        "macaddr8",    774,  F(macaddr),     "String",                 true },
+	{ "bit",             "bit",         1560, F(bit),         "String",                 true },
+	{ "varbit",          "varbit",      1562, F(bit),         "String",                 true },
+	{ "oid",             "oid",         26,   F(oid),         "String",                 true },
+	{ "xid",             "xid",         28,   F(oid),         "String",                 true },
+	{ "point",           "point",       600,  F(point),       "String",                 true },
+	{ "hstore",          "hstore",      0,    F(hstore),      "String",                 true },
+	{ "vector",          "vector",      0,    F(vector),      "Array(Float32)",         true },
+	{ "halfvec",         "halfvec",     0,    F(halfvec),     "Array(Float32)",         true },
+	{ "sparsevec",       "sparsevec",   0,    F(sparsevec),   "Array(Float32)",         true },
+	{ "geometry",        "geometry",    0,    F(geometry),    "String",                 true },
+	{ "geography",       "geography",   0,    F(geometry),    "String",                 true },
 };
 
 static const struct ch_pg_type pg_enum =
-	{ "enum",            "",            0,    &ch_family_text,         "LowCardinality(String)", true };
+	{ "enum",            "",            0,    F(text),        "LowCardinality(String)", true };
 static const struct ch_pg_type pg_other =
-	{ "any other type",  "",            0,    &ch_family_other,        "String",                 false };
+	{ "any other type",  "",            0,    F(other),       "String",                 false };
 // clang-format on
+
+#undef F
 
 #define PG_TYPES (sizeof(pg_types) / sizeof(pg_types[0]))
 

@@ -37,6 +37,7 @@ begin(const char *version)
 	}
 	def.source_schema = arena_strdup(fx.a, "public");
 	def.source_name = arena_strdup(fx.a, "t");
+	def.destination_schema = arena_strdup(fx.a, "");
 	def.destination_name = arena_strdup(fx.a, "t");
 	def.columns = cols;
 	def.n_columns = 3;

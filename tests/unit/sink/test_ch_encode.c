@@ -253,6 +253,54 @@ START_TEST(bytes_are_as_documented)
 }
 END_TEST
 
+/* Groups of zeros in front or behind, which Postgres does not send, change nothing. */
+START_TEST(numerics_with_idle_digits)
+{
+	static const char *const types[] = { "Decimal(9, 2)", "Decimal(76, 2)", "Int32" };
+	static const char *const binary[] = {
+		"0001"
+		"0000"
+		"0000"
+		"0000"
+		"0007",
+		"0002"
+		"0001"
+		"0000"
+		"0000"
+		"0000"
+		"0007",
+		"0003"
+		"0000"
+		"0000"
+		"0000"
+		"0007"
+		"0000"
+		"0000",
+		"0004"
+		"0001"
+		"0000"
+		"0000"
+		"0000"
+		"0007"
+		"0000"
+		"0000",
+	};
+	struct ch_column c;
+	const char *expected;
+	size_t t, i;
+
+	fx_begin(CURRENT);
+	for (t = 0; t < N(types); t++) {
+		ck_assert(fx_init(&c, fx_column("c", "numeric", 1700, 'b', 0), types[t]));
+		expected = fx_encode(&c, slice_str("7"), true);
+		ck_assert_ptr_nonnull(expected);
+		for (i = 0; i < N(binary); i++)
+			ck_assert_str_eq(fx_encode(&c, fx_unhex(binary[i]), false), expected);
+	}
+	fx_end();
+}
+END_TEST
+
 /* ---- texts that types get in ClickHouse */
 
 static const struct {
@@ -381,6 +429,7 @@ static const struct {
 	    "03" },
 	{ "bool", 16, 0, true, "x" },
 	{ "float8", 701, 0, true, "1.5 " },
+	{ "char", 18, 0, true, "\\399" },
 	{ "numeric", 1700, 0, true, "1.2.3" },
 	{ "numeric", 1700, 0, true, "-" },
 	{ "numeric", 1700, 0, false, "00010000" },
@@ -545,7 +594,7 @@ static struct ch_table *
 two_columns(void)
 {
 	static PeerdWorker__Column *cols[2];
-	static char schema[] = "public", name[] = "t";
+	static char schema[] = "public", name[] = "t", none[] = "";
 	struct ch_table_config cfg = {
 		.mirror = &mirror,
 		.opt = &fx.opt,
@@ -560,6 +609,7 @@ two_columns(void)
 	cols[1] = fx_column("d", "date", 1082, 'b', 0);
 	def.source_schema = schema;
 	def.source_name = def.destination_name = name;
+	def.destination_schema = none;
 	def.columns = cols;
 	def.n_columns = 2;
 	ck_assert_msg(ch_table_new(fx.a, &cfg, table_new(fx.a, 0, &def), &ct, &fx.err), "%s",
@@ -710,6 +760,7 @@ main(void)
 	tcase_add_loop_test(tc, both_forms_give_the_same_bytes_for_an_old_server, 0, N(ch_vectors));
 	tcase_add_loop_test(tc, a_string_is_what_postgres_prints, 0, N(ch_vectors));
 	tcase_add_loop_test(tc, bytes_are_as_documented, 0, N(bytes));
+	tcase_add_test(tc, numerics_with_idle_digits);
 	tcase_add_loop_test(tc, some_types_have_a_text_of_their_own, 0, N(strings));
 	tcase_add_test(tc, bytea_has_three_formats);
 	tcase_add_test(tc, long_texts_have_long_lengths);
