@@ -88,7 +88,7 @@ check_mappings(const struct check *ck, struct table_ident *from, struct table_id
 	for (size_t i = 0; i < m->n_table_mappings; i++)
 		if (!ident_parse_table(m->table_mappings[i]->source_table_identifier, &from[i],
 			err) ||
-		    !ident_parse_table(m->table_mappings[i]->destination_table_identifier, &to[i],
+		    !ident_parse_target(m->table_mappings[i]->destination_table_identifier, &to[i],
 			err) ||
 		    !ck->kind->check_name(&to[i], err) || !check_columns(m->table_mappings[i], err))
 			return false;

@@ -473,7 +473,7 @@ load_table(struct pgconn *src, const PeerdbFlow__TableMapping *map, bool need_ke
 	bool ok;
 
 	if (!ident_parse_table(map->source_table_identifier, &l.from, err) ||
-	    !ident_parse_table(map->destination_table_identifier, &l.to, err))
+	    !ident_parse_target(map->destination_table_identifier, &l.to, err))
 		return false;
 	l.t = table_new(&l);
 	ok = find_relation(&l, err) && load_columns(&l, err) && settle_key(&l, err) &&

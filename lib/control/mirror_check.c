@@ -148,7 +148,7 @@ static bool
 check_table(const PeerdbFlow__TableMapping *tm, struct checked_table *t_r, struct err *err)
 {
 	return ident_parse_table(tm->source_table_identifier, &t_r->source, err) &&
-	    ident_parse_table(tm->destination_table_identifier, &t_r->destination, err) &&
+	    ident_parse_target(tm->destination_table_identifier, &t_r->destination, err) &&
 	    check_columns(tm, err);
 }
 
@@ -166,6 +166,20 @@ check_tables(const mirror_config_t *c, struct err *err)
 	ok = ok && check_duplicates(t, c->n_table_mappings, err);
 	free(t);
 	return ok;
+}
+
+bool
+mirror_check_destinations(const mirror_config_t *c, int peer_type, struct err *err)
+{
+	struct table_ident ignored;
+
+	if (peer_type != PEERDB_PEERS__DBTYPE__POSTGRES)
+		return true;
+	for (size_t i = 0; i < c->n_table_mappings; i++)
+		if (!ident_parse_table(c->table_mappings[i]->destination_table_identifier, &ignored,
+			err))
+			return false;
+	return true;
 }
 
 /* ---- options */

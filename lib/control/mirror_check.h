@@ -28,4 +28,8 @@ void mirror_slot_name(const PeerdbFlow__FlowConnectionConfigs *config, char to[M
 bool mirror_check_name(const char *name, struct err *err);
 bool mirror_check(const PeerdbFlow__FlowConnectionConfigs *config, struct err *err);
 
+/* Postgres tables have a schema. peer_type: the destination's, a DBType. */
+bool mirror_check_destinations(const PeerdbFlow__FlowConnectionConfigs *config, int peer_type,
+    struct err *err);
+
 #endif

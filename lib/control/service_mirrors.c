@@ -96,6 +96,7 @@ check_mirror_here(const struct service *svc, const mirror_config_t *c, struct pe
 	    check_peer_of_mirror(svc, c->source_name, "source_name", source_r, err) &&
 	    check_peer_of_mirror(svc, c->destination_name, "destination_name", destination_r,
 		err) &&
+	    mirror_check_destinations(c, (int)(*destination_r)->config->type, err) &&
 	    check_slot_is_free(svc, c, err);
 }
 

@@ -10,6 +10,9 @@
 bool
 pg_dest_check_name(const struct table_ident *name, struct err *err)
 {
+	if (name->schema[0] == '\0')
+		return err_set(err, ERR_CONFIG,
+		    "table name '%s' has no schema, expected schema.table", name->name);
 	if (!str_starts(name->schema, "pg_") && strcmp(name->schema, "information_schema") != 0)
 		return true;
 	err_set(err, ERR_CONFIG, "destination schema \"%s\" belongs to the server", name->schema);

@@ -63,7 +63,7 @@ read_part(const char *text, const char *s, char *part, struct err *err)
 }
 
 bool
-ident_parse_table(const char *text, struct table_ident *t_r, struct err *err)
+ident_parse_target(const char *text, struct table_ident *t_r, struct err *err)
 {
 	struct table_ident t;
 	const char *s;
@@ -71,9 +71,11 @@ ident_parse_table(const char *text, struct table_ident *t_r, struct err *err)
 	s = read_part(text, text, t.schema, err);
 	if (s == NULL)
 		return false;
-	if (*s == '\0')
-		return err_set(err, ERR_CONFIG,
-		    "table name '%s' has no schema, expected schema.table", text);
+	if (*s == '\0') {
+		memcpy(t_r->name, t.schema, sizeof(t.schema));
+		t_r->schema[0] = '\0';
+		return true;
+	}
 	if (*s == '.')
 		s = read_part(text, s + 1, t.name, err);
 	if (s == NULL)
@@ -82,6 +84,20 @@ ident_parse_table(const char *text, struct table_ident *t_r, struct err *err)
 		err_set(err, ERR_CONFIG, "table name '%s' is not of the form schema.table", text);
 		return err_hint(err, "put a part that contains a dot into double quotes");
 	}
+	*t_r = t;
+	return true;
+}
+
+bool
+ident_parse_table(const char *text, struct table_ident *t_r, struct err *err)
+{
+	struct table_ident t;
+
+	if (!ident_parse_target(text, &t, err))
+		return false;
+	if (t.schema[0] == '\0')
+		return err_set(err, ERR_CONFIG,
+		    "table name '%s' has no schema, expected schema.table", text);
 	*t_r = t;
 	return true;
 }
@@ -112,9 +128,12 @@ format_part(char *to, const char *part)
 const char *
 ident_format(const char *schema, const char *name, char *to)
 {
-	char *p = format_part(to, schema);
+	char *p = to;
 
-	*p++ = '.';
+	if (schema[0] != '\0') {
+		p = format_part(p, schema);
+		*p++ = '.';
+	}
 	p = format_part(p, name);
 	*p = '\0';
 	return to;

@@ -7,6 +7,9 @@
  * one table (public.t, "public"."t") therefore give equal structs, and
  * ident_format() writes the shortest spelling that reads back the same.
  *
+ * Not every destination has schemas: there a table may have one part only, and
+ * its schema is empty.
+ *
  * Errors: ERR_CONFIG naming the identifier and the form it should have.
  */
 #ifndef PEERD_TYPES_IDENT_H
@@ -27,6 +30,7 @@ struct table_ident {
 #define IDENT_TEXT_MAX (4 * IDENT_MAX + 8)
 
 bool ident_parse_table(const char *text, struct table_ident *t_r, struct err *err);
+bool ident_parse_target(const char *text, struct table_ident *t_r, struct err *err); /* schema "" */
 bool ident_equal(const struct table_ident *a, const struct table_ident *b);
 
 /* to holds IDENT_TEXT_MAX bytes; returned for use in place. */

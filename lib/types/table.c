@@ -35,6 +35,15 @@ fill_columns(struct arena *a, struct table *t)
 	}
 }
 
+/* schema.table; a destination may have no schemas. */
+static const char *
+label(struct arena *a, const char *schema, const char *name)
+{
+	bool bare = schema == NULL || schema[0] == '\0';
+
+	return arena_printf(a, "%s%s%s", bare ? "" : schema, bare ? "" : ".", name);
+}
+
 struct table *
 table_new(struct arena *mirror, uint32_t index, const PeerdWorker__MirrorTable *def)
 {
@@ -47,9 +56,8 @@ table_new(struct arena *mirror, uint32_t index, const PeerdWorker__MirrorTable *
 	t->source_name = def->source_name;
 	t->destination_schema = def->destination_schema;
 	t->destination_name = def->destination_name;
-	t->source_label = arena_printf(mirror, "%s.%s", def->source_schema, def->source_name);
-	t->destination_label = arena_printf(mirror, "%s.%s", def->destination_schema,
-	    def->destination_name);
+	t->source_label = label(mirror, def->source_schema, def->source_name);
+	t->destination_label = label(mirror, def->destination_schema, def->destination_name);
 	t->stopped = def->state == PEERD_WORKER__TABLE_STATE__TABLE_ERROR;
 	t->error = def->error;
 	t->error_hint = def->error_hint;

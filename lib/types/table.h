@@ -31,8 +31,8 @@ struct table {
 	uint32_t index; /* position in the mirror */
 	relid_t relid;
 	const char *source_schema, *source_name;
-	const char *destination_schema, *destination_name;
-	const char *destination_label; /* schema.table, as the mirror's mapping has it */
+	const char *destination_schema, *destination_name; /* schema: "" where there is none */
+	const char *destination_label; /* schema.table or table, as the mirror's mapping has it */
 	const char *source_label;
 	uint16_t ncols;
 	struct column *cols;

@@ -53,6 +53,25 @@ static const struct {
 	{ "a.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "longer than 63" },
 };
 
+START_TEST(a_target_may_have_one_part)
+{
+	struct table_ident t;
+	struct err err = ERR_INIT;
+	char text[IDENT_TEXT_MAX];
+
+	ck_assert(ident_parse_target("orders", &t, &err));
+	ck_assert_str_eq(t.schema, "");
+	ck_assert_str_eq(ident_format(t.schema, t.name, text), "orders");
+	ck_assert(ident_parse_target("\"a.b\"", &t, &err));
+	ck_assert_str_eq(t.name, "a.b");
+	ck_assert_str_eq(ident_format(t.schema, t.name, text), "\"a.b\"");
+	ck_assert(ident_parse_target("public.orders", &t, &err));
+	ck_assert_str_eq(t.schema, "public");
+	ck_assert(!ident_parse_target("a.b.c", &t, &err));
+	ck_assert(!ident_parse_target("", &t, &err));
+}
+END_TEST
+
 START_TEST(refuses_in_words)
 {
 	struct table_ident t = { .schema = "kept", .name = "kept" };
@@ -89,6 +108,7 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, reads_and_writes, 0, sizeof(good) / sizeof(good[0]));
+	tcase_add_test(tc, a_target_may_have_one_part);
 	tcase_add_loop_test(tc, refuses_in_words, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tc, longest_names_fit);
 	suite_add_tcase(s, tc);

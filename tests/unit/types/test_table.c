@@ -28,6 +28,15 @@ START_TEST(names_are_the_mirrors)
 }
 END_TEST
 
+START_TEST(a_destination_may_have_no_schemas)
+{
+	PeerdWorker__MirrorTable *def = fixture_def(a, 0, "id:1");
+
+	def->destination_schema = (char *)"";
+	ck_assert_str_eq(table_new(a, 0, def)->destination_label, "d0");
+}
+END_TEST
+
 START_TEST(columns_keep_their_order)
 {
 	struct table *t = fixture_table(a, 0, "id:1 note");
@@ -143,6 +152,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, names_are_the_mirrors);
+	tcase_add_test(tc, a_destination_may_have_no_schemas);
 	tcase_add_test(tc, columns_keep_their_order);
 	tcase_add_test(tc, destination_is_named_like_the_source);
 	tcase_add_test(tc, destination_may_have_another_name);
