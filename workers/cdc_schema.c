@@ -1,7 +1,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/limits.h"
 #include "lib/conn/pginfo.h"
-#include "lib/conn/pgtypes.h"
+#include "lib/sink/dest.h"
 #include "lib/sink/pg_ddl.h"
 #include "workers/cdc_int.h"
 
@@ -33,15 +33,16 @@ is_known(const struct table *t, const PeerdWorker__Column *col)
 }
 
 static bool
-copy_types(struct cdc *c, PeerdWorker__MirrorTable *def, struct err *err)
+prepare_columns(struct cdc *c, PeerdWorker__MirrorTable *def, struct err *err)
 {
-	struct pgconn *dst = NULL;
+	struct dest *dst = NULL;
 	bool ok;
 
-	if (!worker_connect(c->w, false, PGCONN_PLAIN, &dst, err))
+	if (!worker_open_dest(c->w, &dst, err))
 		return false;
-	ok = pgtypes_copy(c->watch, dst, &def, 1, err);
-	pgconn_close(&dst);
+	dest_choose_forms(dst->ops, (struct dest_tables){ &def, 1 });
+	ok = dest_prepare_columns(dst, c->watch, def, err);
+	dest_close(&dst);
 	return ok;
 }
 
@@ -201,7 +202,7 @@ cdc_columns_added(struct cdc *c, struct table *t, const struct pgoutput_relation
 	def->has_created = true;
 	def->created = t->def->created;
 	forget_later_columns(t, rel, def);
-	if (!copy_types(c, def, err))
+	if (!prepare_columns(c, def, err))
 		return false;
 	for (i = 0; i < def->n_columns; i++) {
 		const PeerdWorker__Column *col = def->columns[i];

@@ -453,6 +453,14 @@ on_failed(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
 		ipc_error_unpack(failed->error, &ch->err);
 }
 
+static void
+on_log_line(void *arg, uint32_t request_id, const ProtobufCMessage *msg)
+{
+	struct child *ch = arg;
+
+	ipc_send(ch->sn->w->ipc, IPC_LOG_LINE, 0, msg);
+}
+
 /* What the child had in hand goes back to the heap. */
 static void
 return_task(struct snapshot *sn, struct child *ch)
@@ -510,6 +518,7 @@ static const struct ipc_handler handlers[] = {
 	{ IPC_PARTITION_DONE, on_partition_done },
 	{ IPC_SNAPSHOT_PROGRESS, on_progress },
 	{ IPC_FAILED, on_failed },
+	{ IPC_LOG_LINE, on_log_line },
 	{ 0, NULL },
 };
 

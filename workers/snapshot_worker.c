@@ -55,6 +55,18 @@ fail(struct copier *cp, const struct err *err)
 	_exit(EX_TEMPFAIL);
 }
 
+static void
+tell_warning(void *arg, const char *words)
+{
+	PeerdWorker__LogLine msg = PEERD_WORKER__LOG_LINE__INIT;
+	struct copier *cp = arg;
+
+	msg.level = (char *)log_level_name(LOG_LEVEL_WARN);
+	msg.message = (char *)words;
+	ipc_send(cp->ipc, IPC_LOG_LINE, 0, &msg);
+	ipc_flush(cp->ipc, 0);
+}
+
 /* ---- one partition */
 
 static void
@@ -230,11 +242,23 @@ lock_tables(struct copier *cp, struct err *err)
 	    snapshot_lock(cp->src, cp->config->tables, cp->config->n_tables, err);
 }
 
+/*
+ * A partition that is read again shall give its rows in the same order: a
+ * destination may tell by it that it has them already.
+ */
+static bool
+keep_order(struct copier *cp, struct err *err)
+{
+	return pgconn_run(cp->src, err, "SET synchronize_seqscans = off") &&
+	    pgconn_run(cp->src, err, "SET max_parallel_workers_per_gather = 0");
+}
+
 static bool
 open_source(struct copier *cp, const char *what, struct err *err)
 {
 	return pgconn_open(cp->config->source->postgres_config, what, PGCONN_PLAIN, CONNECT_TIMEOUT,
 		   NULL, &cp->src, err) &&
+	    keep_order(cp, err) &&
 	    pgconn_run(cp->src, err, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") &&
 	    import_snapshot(cp, err) && lock_tables(cp, err);
 }
@@ -252,6 +276,8 @@ open_both(struct copier *cp, struct err *err)
 		.snapshot_id = cp->config->snapshot_id,
 		.what = what,
 		.timeout = CONNECT_TIMEOUT,
+		.on_warning = tell_warning,
+		.arg = cp,
 	};
 	return dest_loader_open(&cp->to, &cp->dst, err) || err_context(err, "destination");
 }

@@ -61,10 +61,6 @@ bool ch_dest_check_name(const struct table_ident *name, struct err *err);
 bool ch_dest_check_tables(struct ch_side *s, struct dest_tables tables, bool again,
     struct err *err);
 
-/* Rows that a found table has already are to stay there, says the mirror's env. */
-bool ch_dest_keeps_rows(const PeerdbFlow__FlowConnectionConfigs *mirror, bool *keeps_r,
-    struct err *err);
-
 /* ---- ch_load.c */
 
 bool ch_loader_open(const struct loader_config *cfg, struct loader **l_r, struct err *err);

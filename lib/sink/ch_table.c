@@ -45,8 +45,8 @@ lower(struct arena *a, const char *s)
 }
 
 /* PeerDB's own names are in lower case here, others stay as given. */
-static const char *
-deleted_column(struct arena *a, const PeerdbFlow__FlowConnectionConfigs *mirror)
+const char *
+ch_deleted_column(struct arena *a, const PeerdbFlow__FlowConnectionConfigs *mirror)
 {
 	const char *name = mirror->soft_delete_col_name;
 
@@ -60,7 +60,7 @@ name_columns(struct arena *a, const struct ch_table_config *cfg, struct ch_table
 {
 	const char *synced = cfg->mirror->synced_at_col_name;
 
-	ct->deleted_column = deleted_column(a, cfg->mirror);
+	ct->deleted_column = ch_deleted_column(a, cfg->mirror);
 	ct->synced_column = synced != NULL && synced[0] != '\0' ? lower(a, synced) : NULL;
 	ct->schema_column = cfg->opt->source_schema ? SCHEMA_COLUMN : NULL;
 }

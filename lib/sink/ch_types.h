@@ -52,6 +52,7 @@ struct ch_options {
 	bool json_type;		/* json and jsonb are JSON where the server has it */
 	bool source_schema;	/* a column _peerdb_source_schema, first in the key */
 	bool time64;		/* time is Time64 where the server has it */
+	bool keep_rows;		/* a load adds to the rows that a table has that was found */
 	enum ch_binary_format binary; /* of bytea */
 };
 
@@ -182,6 +183,9 @@ void ch_column_select(const struct ch_column *c, struct buf *sql);
  */
 #define CH_NAME_MAX 200
 bool ch_table_name(const PeerdWorker__MirrorTable *def, char *to, struct err *err);
+
+/* The column that is 1 in the row a DELETE leaves. */
+const char *ch_deleted_column(struct arena *a, const PeerdbFlow__FlowConnectionConfigs *mirror);
 
 /* ---- the mapping as a table, for docs and tests */
 

@@ -49,6 +49,12 @@ set_source_schema(struct ch_options *o, const char *v)
 }
 
 static bool
+set_keep_rows(struct ch_options *o, const char *v)
+{
+	return parse_bool(v, &o->keep_rows);
+}
+
+static bool
 set_lossy(struct ch_options *o, const char *v)
 {
 	o->lossy_null = strcasecmp(v, "null") == 0;
@@ -83,6 +89,7 @@ static const struct {
 	{ "PEERDB_CLICKHOUSE_BINARY_FORMAT", set_binary, "raw, hex or base64" },
 	{ "PEERDB_CLICKHOUSE_UNBOUNDED_NUMERIC_AS_STRING", set_numeric_as_string, "true or false" },
 	{ "PEERDB_CLICKHOUSE_ENABLE_JSON", set_json_type, "true or false" },
+	{ "PEERDB_CLICKHOUSE_INITIAL_LOAD_ALLOW_NON_EMPTY_TABLES", set_keep_rows, "true or false" },
 	{ "PEERDB_SOURCE_SCHEMA_AS_DESTINATION_COLUMN", set_source_schema, "true or false" },
 };
 

@@ -7,6 +7,7 @@
 
 static const struct dest_ops *const kinds[] = {
 	&dest_postgres,
+	&dest_clickhouse,
 };
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -18,6 +18,7 @@
  *	dest_take_over()	shuts out workers that an earlier one left behind
  *	dest_load_begin()	the tables are empty and wait for loaders
  *	dest_extend()		a table has new columns
+ *	dest_prepare_columns()	the same while changes flow, in which they travel
  *	dest_forget()		the mirror was dropped
  *	dest_count()		how many rows has a table?
  *	dest_close()		at any time
@@ -113,6 +114,12 @@ struct dest_ops {
 	 */
 	bool (*prepare)(struct dest *d, struct pgconn *src, struct dest_tables tables,
 	    struct err *err);
+	/*
+	 * What a table's columns need there before they can be added, outside of
+	 * the stream of changes: types, say.
+	 */
+	bool (*prepare_columns)(struct dest *d, struct pgconn *src, PeerdWorker__MirrorTable *t,
+	    struct err *err);
 	bool (*restart)(struct dest *d, struct err *err);
 	/* Set the position, durably, unless there is one. */
 	bool (*checkpoint_init)(struct dest *d, lsn_t lsn, struct err *err);
@@ -186,6 +193,13 @@ dest_prepare(struct dest *d, struct pgconn *src, struct dest_tables tables, stru
 }
 
 static inline bool
+dest_prepare_columns(struct dest *d, struct pgconn *src, PeerdWorker__MirrorTable *t,
+    struct err *err)
+{
+	return d->ops->prepare_columns(d, src, t, err);
+}
+
+static inline bool
 dest_restart(struct dest *d, struct err *err)
 {
 	return d->ops->restart(d, err);
@@ -241,5 +255,6 @@ dest_close(struct dest **d)
 /* ---- the kinds */
 
 extern const struct dest_ops dest_postgres;
+extern const struct dest_ops dest_clickhouse;
 
 #endif

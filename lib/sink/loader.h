@@ -5,8 +5,8 @@
  * a source table with COPY and hands the rows over as they come:
  *
  *	dest_loader_open()	once (dest.h); waits for the destination
- *	loader_select()		how the rows of a table are to be read
  *	loader_begin()		one partition; perhaps its rows are there already
+ *	  loader_select()	how its rows are to be read
  *	  loader_put()		rows, any number of times
  *	loader_end()		all of them are stored, and the partition's mark
  *	loader_build_keys()	when all partitions of a table are in
@@ -50,6 +50,9 @@ struct loader_config {
 	const char *snapshot_id; /* of the attempt, as given to dest_load_begin() */
 	const char *what;	 /* our name, for the server */
 	usec_t timeout;		 /* for connecting */
+	/* something to tell people that is no error; may be NULL */
+	void (*on_warning)(void *arg, const char *words);
+	void *arg;
 };
 
 struct loader_ops {
@@ -57,7 +60,7 @@ struct loader_ops {
 	 * Append the SELECT list, in table order (a column may be read as
 	 * something else: "c"::text), and say whether COPY shall be binary.
 	 */
-	bool (*select)(const struct table *t, struct buf *list);
+	bool (*select)(struct loader *l, const struct table *t, struct buf *list);
 	/* *before_r: the rows a killed worker had stored already, then end() must
 	 * not follow; LOADER_NEW when the partition is to be loaded. */
 	bool (*begin)(struct loader *l, const struct table *t, int32_t partition, int64_t *before_r,
@@ -78,9 +81,9 @@ struct loader {
 };
 
 static inline bool
-loader_select(const struct loader *l, const struct table *t, struct buf *list)
+loader_select(struct loader *l, const struct table *t, struct buf *list)
 {
-	return l->ops->select(t, list);
+	return l->ops->select(l, t, list);
 }
 
 static inline bool

@@ -163,6 +163,12 @@ pg_prepare(struct dest *d, struct pgconn *src, struct dest_tables tables, struct
 }
 
 static bool
+pg_prepare_columns(struct dest *d, struct pgconn *src, PeerdWorker__MirrorTable *t, struct err *err)
+{
+	return pgtypes_copy(src, conn_of(d), &t, 1, err);
+}
+
+static bool
 pg_restart(struct dest *d, struct err *err)
 {
 	return pg_ddl_meta_restart(conn_of(d), meta_of(d), mirror_of(d), err);
@@ -218,7 +224,7 @@ pg_extend(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *ol
 	for (i = 0; i < fresh->n_columns; i++) {
 		if (!is_wanted(old, fresh->columns[i]))
 			continue;
-		if (!types && !pgtypes_copy(src, conn_of(d), &fresh, 1, err))
+		if (!types && !pg_prepare_columns(d, src, fresh, err))
 			return false;
 		types = true;
 		if (!pg_ddl_add_column(conn_of(d), fresh, fresh->columns[i], NULL, err))
@@ -257,6 +263,7 @@ const struct dest_ops dest_postgres = {
 	.version = pg_version,
 	.check = pg_check,
 	.prepare = pg_prepare,
+	.prepare_columns = pg_prepare_columns,
 	.restart = pg_restart,
 	.checkpoint_init = pg_checkpoint_init,
 	.take_over = pg_take_over,

@@ -148,10 +148,11 @@ end_copy(struct pg_loader *l, int64_t *rows_r, struct err *err)
 /* ---- the loader */
 
 static bool
-pg_select(const struct table *t, struct buf *list)
+pg_select(struct loader *l, const struct table *t, struct buf *list)
 {
 	uint16_t i;
 
+	(void)l;
 	for (i = 0; i < t->ncols; i++) {
 		buf_str_add(list, i > 0 ? ", " : "");
 		pgconn_ident(list, t->cols[i].name);

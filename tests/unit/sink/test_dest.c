@@ -121,11 +121,9 @@ static const struct {
 	struct table_ident name;
 	bool good;
 } names[] = {
-	{ { "public", "pg_t" }, true },
-	{ { "Pg_x", "t" }, true },
-	{ { "pg_catalog", "t" }, false },
-	{ { "pg_mine", "t" }, false },
-	{ { "information_schema", "t" }, false },
+	{ { "public", "pg_t" }, true }, { { "Pg_x", "t" }, true }, { { "pg_catalog", "t" }, false },
+	{ { "pg_mine", "t" }, false }, { { "information_schema", "t" }, false },
+	{ { "", "t" }, false }, /* there is no table without a schema */
 };
 
 START_TEST(the_servers_own_schemas_are_refused)
@@ -134,6 +132,46 @@ START_TEST(the_servers_own_schemas_are_refused)
 
 	ck_assert(dest_postgres.check_name(&names[_i].name, &err) == names[_i].good);
 	ck_assert_int_eq(names[_i].good ? ERR_NONE : ERR_CONFIG, err.code);
+}
+END_TEST
+
+/* ---- ClickHouse */
+
+START_TEST(clickhouse_is_found)
+{
+	PeerdbPeers__ClickhouseConfig config = PEERDB_PEERS__CLICKHOUSE_CONFIG__INIT;
+	struct err err = ERR_INIT;
+	struct buf text;
+
+	config.host = (char *)"ch";
+	config.port = 8443;
+	peer.config_case = PEERDB_PEERS__PEER__CONFIG_CLICKHOUSE_CONFIG;
+	peer.clickhouse_config = &config;
+	ck_assert_ptr_eq(&dest_clickhouse, dest_ops_of(&peer, &err));
+	buf_init(&text, 256);
+	dest_clickhouse.address(&peer, &text);
+	ck_assert_str_eq("ch:8443", buf_str(&text));
+	buf_done(&text);
+}
+END_TEST
+
+static const struct {
+	struct table_ident name;
+	bool good;
+} clickhouse_names[] = {
+	{ { "", "orders" }, true },
+	{ { "public", "orders" }, true },
+	{ { "public", "_peerd_mirrors" }, true }, /* one name with a dot */
+	{ { "", "_peerd_mirrors" }, false },
+};
+
+START_TEST(the_books_are_not_written_over)
+{
+	struct err err = ERR_INIT;
+
+	ck_assert(dest_clickhouse.check_name(&clickhouse_names[_i].name, &err) ==
+	    clickhouse_names[_i].good);
+	ck_assert_int_eq(clickhouse_names[_i].good ? ERR_NONE : ERR_CONFIG, err.code);
 }
 END_TEST
 
@@ -180,6 +218,9 @@ dest_suite(void)
 	tcase_add_loop_test(tc, a_peer_is_where_it_is, 0, sizeof(addresses) / sizeof(addresses[0]));
 	tcase_add_loop_test(tc, the_servers_own_schemas_are_refused, 0,
 	    sizeof(names) / sizeof(names[0]));
+	tcase_add_test(tc, clickhouse_is_found);
+	tcase_add_loop_test(tc, the_books_are_not_written_over, 0,
+	    sizeof(clickhouse_names) / sizeof(clickhouse_names[0]));
 	tcase_add_test(tc, forms_are_the_destinations_choice);
 	suite_add_tcase(s, tc);
 	return s;
