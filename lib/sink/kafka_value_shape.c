@@ -221,11 +221,14 @@ put_vector(struct kafka_writer *w, const struct kafka_column *c, struct slice v)
 	if (v.n < 2 || v.p[0] != '[')
 		return KAFKA_PUT_BAD;
 	rest = slice_of(v.p + 1, v.n - 1);
-	while (kafka_scan_number(&rest) && rest.n > 1 && rest.p[0] == ',')
+	while (kafka_scan_number(&rest) && rest.n > 0) {
+		if (rest.n == 1 && rest.p[0] == ']')
+			return put_json_itself(w, c, v);
+		if (rest.p[0] != ',')
+			break;
 		rest = slice_of(rest.p + 1, rest.n - 1);
-	if (rest.n != 1 || rest.p[0] != ']')
-		return KAFKA_PUT_BAD;
-	return put_json_itself(w, c, v);
+	}
+	return KAFKA_PUT_BAD;
 }
 
 /* ---- bit strings: Debezium has a boolean for one bit, else bytes, the last bit lowest in the first */

@@ -112,8 +112,10 @@ put_iso_date(struct buf *out, const struct moment *m)
 		buf_printf(out, "-%04ld", year - 1);
 	else if (m->bc)
 		buf_str_add(out, "0000");
-	else
-		buf_printf(out, year > 9999 ? "+%ld" : "%04ld", year);
+	else if (m->year.n > 4)
+		buf_char(out, '+');
+	if (!m->bc)
+		add(out, m->year);
 	add(out, m->month_day);
 }
 
