@@ -177,18 +177,33 @@ check_engine(struct check *k)
 		    engine);
 }
 
-/* Is the name one of the words of "a, b, toDate(c)"? */
+/* Is the name one of the words of "a, b, toDate(c)"? Some servers keep "(a)" as it was written. */
 static bool
 orders_by(const char *sorting_key, const char *name)
 {
+	const char *first = sorting_key + (sorting_key[0] == '('), *p;
 	size_t n = strlen(name);
-	const char *p = sorting_key;
 
-	for (; (p = strstr(p, name)) != NULL; p++)
-		if ((p == sorting_key || p[-1] == ' ' || p[-1] == '`') &&
-		    (p[n] == '\0' || p[n] == ',' || p[n] == '`'))
+	for (p = first; (p = strstr(p, name)) != NULL; p++)
+		if ((p == first || p[-1] == ' ' || p[-1] == '`') &&
+		    (p[n] == '\0' || p[n] == ',' || p[n] == '`' ||
+			(first > sorting_key && p[n] == ')' && p[n + 1] == '\0')))
 			return true;
 	return false;
+}
+
+/* A name that needs it stands there quoted. */
+static bool
+orders_by_quoted(const char *sorting_key, const char *name)
+{
+	struct buf quoted;
+	bool found;
+
+	buf_init(&quoted, KIB);
+	ch_quote_name(&quoted, name);
+	found = strstr(sorting_key, buf_str(&quoted)) != NULL;
+	buf_done(&quoted);
+	return found;
 }
 
 /* Rows of equal order become one, so all of the key must be in it. */
@@ -203,7 +218,8 @@ check_order(struct check *k)
 		return;
 	for (i = 0; i < t->nkeys; i++) {
 		name = k->ct->cols[t->keys[i]].name;
-		if (!orders_by(k->found->sorting_key, name))
+		if (!orders_by(k->found->sorting_key, name) &&
+		    !orders_by_quoted(k->found->sorting_key, name))
 			complain(k,
 			    "column \"%s\" of the key is not in its ORDER BY (%s), so different "
 			    "rows would become one",

@@ -21,6 +21,12 @@ rig_clusters_init(void)
 }
 
 void
+rig_source_init(void)
+{
+	rig.source = cluster_new("source", NULL);
+}
+
+void
 rig_clusters_done(void)
 {
 	cluster_free(&rig.source);
@@ -32,6 +38,8 @@ make_fresh_database(const struct cluster *c)
 {
 	PGconn *conn;
 
+	if (c == NULL)
+		return;
 	cluster_wipe(c);
 	conn = cluster_connect(c, "postgres");
 	sql_exec(conn, "CREATE DATABASE app");
@@ -52,7 +60,8 @@ void
 rig_reconnect(void)
 {
 	rig.s = connect_to_app(rig.source);
-	rig.d = connect_to_app(rig.destination);
+	if (rig.destination != NULL)
+		rig.d = connect_to_app(rig.destination);
 }
 
 void
@@ -64,7 +73,8 @@ rig_init(void)
 	rig.daemon = daemon_new("peerd");
 	api_use(rig.daemon);
 	peer_create("src", rig.source, "app");
-	peer_create("dst", rig.destination, "app");
+	if (rig.destination != NULL)
+		peer_create("dst", rig.destination, "app");
 }
 
 /* Slots of dropped mirrors are leaks; those of living mirrors are the daemon's business. */

@@ -25,6 +25,7 @@ struct rig {
 extern struct rig rig;
 
 void rig_clusters_init(void);
+void rig_source_init(void); /* no destination: rig.d stays NULL, and there is no peer "dst" */
 void rig_clusters_done(void);
 
 void rig_init(void);
