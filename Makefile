@@ -235,6 +235,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(call libs,ipc)
 	$(fuzz_link) $(SYS_ipc)
 $(BUILD)/fuzz/fuzz_ch_%: tests/fuzz/fuzz_ch_%.c $(call libs,sink)
 	$(fuzz_link) $(SYS_sink)
+$(BUILD)/fuzz/fuzz_kafka_%: tests/fuzz/fuzz_kafka_%.c $(call libs,sink)
+	$(fuzz_link) $(SYS_sink)
 .PHONY: fuzz-run
 
 # ---- hygiene

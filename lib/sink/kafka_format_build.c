@@ -8,7 +8,7 @@
 
 /* ---- the values of a change */
 
-/* Take from the old row what the new one lacks: key columns always, others if they are to be filled. */
+/* Take from the old row what the new one lacks: key columns always, others if asked to. */
 static void
 complete_new(struct kafka_encoder *e, struct kafka_table *kt, bool old_whole)
 {

@@ -141,7 +141,7 @@ put_unscaled(struct kafka_writer *w, struct slice v)
 	return KAFKA_PUT_OK;
 }
 
-/* Postgres writes as many digits after the point as the scale says, and zeros for a negative one. */
+/* Postgres writes all digits after the point that the scale says, and zeros for a negative one. */
 static enum kafka_put
 put_decimal(struct kafka_writer *w, const struct kafka_column *c, struct slice v)
 {

@@ -231,7 +231,7 @@ put_vector(struct kafka_writer *w, const struct kafka_column *c, struct slice v)
 	return KAFKA_PUT_BAD;
 }
 
-/* ---- bit strings: Debezium has a boolean for one bit, else bytes, the last bit lowest in the first */
+/* ---- bit strings: in Debezium a boolean for one bit, else bytes, the last bit first */
 
 static enum kafka_put
 put_one_bit(struct kafka_writer *w, const struct kafka_column *c, struct slice v)

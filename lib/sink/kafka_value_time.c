@@ -324,7 +324,7 @@ struct unit {
 	const char *schema;
 };
 
-/* The unit for a column: Connect's, or milliseconds if they hold the type's digits, or microseconds. */
+/* Connect's unit, or milliseconds if they hold the type's digits, or microseconds. */
 static void
 choose_unit(struct kafka_column *c, enum kafka_style style, const struct unit units[3])
 {
