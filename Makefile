@@ -61,7 +61,7 @@ BELOW_workers := sink conn ipc types wire base
 SYS_base := -levent -lcrypto -lm
 SYS_wire := -lprotobuf-c -lcjson $(SYS_base)
 SYS_types := $(SYS_wire)
-SYS_conn := -lpq -lcurl -llz4 $(SYS_types)
+SYS_conn := -lpq -lcurl -llz4 -lrdkafka -lpthread $(SYS_types)
 SYS_ipc	:= $(SYS_types)
 SYS_sink := $(SYS_conn)
 SYS_catalog := -lsqlite3 $(SYS_types)
@@ -163,12 +163,12 @@ $(BUILD)/tests/e2e/% $(BUILD)/tests/fault/%: $(BUILD)/tests/%.o
 $(E2E_BINS) $(FAULT_BINS): $(BUILD)/%: $(BUILD)/%.o $(HARNESS_OBJ) $(call libs,types)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpq -lcurl -lz $(SYS_types) $(CHECK_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpq -lcurl -lz -lrdkafka $(SYS_types) $(CHECK_LIBS)
 
 $(BENCH_BINS): $(BUILD)/%: $(BUILD)/%.o $(BENCH_OBJ) $(HARNESS_OBJ) $(call libs,types)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpq -lcurl $(SYS_types) $(CHECK_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lpq -lcurl -llz4 -lrdkafka $(SYS_types) $(CHECK_LIBS)
 
 # A server over a closed library: built without sanitizers, which do not know that library's memory
 CHDBD := $(BUILD)/tests/chdbd/chdbd
@@ -183,8 +183,14 @@ $(CHDBD): $(CHDBD_OBJ)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(filter-out -fsanitize%,$(LDFLAGS)) -o $@ $^ -llz4 -lz -lzstd -lpthread -ldl $(SYS_base)
 
-tests-build: $(BINS) $(UNIT_BINS) $(E2E_BINS) $(FAULT_BINS) $(CHDBD)
-bench-build: $(BINS) $(BENCH_BINS)
+KAFKAMOCKD := $(BUILD)/tests/kafkamock/kafkamockd
+$(KAFKAMOCKD): $(call objs,tests/kafkamock/kafkamockd.c) $(call libs,base)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lrdkafka $(SYS_base)
+
+tests-build: $(BINS) $(UNIT_BINS) $(E2E_BINS) $(FAULT_BINS) $(CHDBD) $(KAFKAMOCKD)
+bench-build: $(BINS) $(BENCH_BINS) $(CHDBD)
 unit-build: $(UNIT_BINS)
 .PHONY: tests-build bench-build unit-build
 
@@ -194,17 +200,20 @@ unit: unit-build
 test:
 	$(Q)scripts/install-deps --if-missing
 	$(Q)scripts/install-clickhouse --if-missing || true
+	$(Q)scripts/install-kafka --if-missing || true
 	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN=1 -j$$(nproc) tests-build
 	$(Q)BUILD=build/san scripts/run-tests unit e2e fault
 
 fault:
 	$(Q)scripts/install-deps --if-missing
 	$(Q)scripts/install-clickhouse --if-missing || true
+	$(Q)scripts/install-kafka --if-missing || true
 	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN=1 -j$$(nproc) tests-build
 	$(Q)BUILD=build/san scripts/run-tests fault-long
 
 bench:
 	$(Q)scripts/install-deps --if-missing
+	$(Q)scripts/install-clickhouse --if-missing || true
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) bench-build
 	$(Q)BUILD=$(BUILD) scripts/bench
 
