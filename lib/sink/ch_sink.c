@@ -316,12 +316,15 @@ add_ddl(struct ch_sink *s, const char *sql)
 	}
 }
 
-/* The columns that were added have types now. */
+/* When all columns that come together were added they have types. */
 static bool
 bind_extended(struct ch_sink *s, struct err *err)
 {
+	const struct batch *b = s->b;
 	uint32_t i;
 
+	if (s->segment_end < b->nsegments && b->segments[s->segment_end].kind == SEGMENT_DDL)
+		return true;
 	for (i = 0; i < s->cfg->ntables; i++)
 		if (s->targets[i].unbound && !s->targets[i].t->stopped &&
 		    !bind_target(s, &s->targets[i], err))
@@ -486,7 +489,7 @@ find_setting(const PeerdbFlow__TableMapping *map, const char *column)
 
 static bool
 ch_add_column_text(struct sink *sk, struct table *t, const PeerdWorker__Column *col,
-    const char *default_expr, struct arena *a, const char **sql_r, struct err *err)
+    const char *old_value, struct arena *a, const char **sql_r, struct err *err)
 {
 	struct ch_sink *s = (struct ch_sink *)sk;
 	const struct ch_table *ct = s->tables[t->index];
@@ -497,7 +500,7 @@ ch_add_column_text(struct sink *sk, struct table *t, const PeerdWorker__Column *
 
 	if (!ch_column_init(&c, col, find_setting(ct->map, col->name), &s->side.opt, ct->caps, err))
 		return err_context(err, "%s", t->source_label);
-	ch_ddl_add_column(ct, &c, default_expr, a, &list);
+	ch_ddl_add_column(ct, &c, old_value, a, &list);
 	for (i = 0; i < list.n; i++)
 		sql = arena_printf(a, "%s%s;", sql, list.sql[i]);
 	*sql_r = sql;

@@ -349,14 +349,13 @@ pg_ddl_add_column(struct pgconn *dst, const PeerdWorker__MirrorTable *table,
  * its partitions do.
  */
 static const char default_query[] =
-    "SELECT quote_literal((attmissingval::text::text[])[1]) || '::' ||"
-    " format_type(atttypid, atttypmod) FROM pg_attribute"
+    "SELECT (attmissingval::text::text[])[1] FROM pg_attribute"
     " WHERE attrelid IN (SELECT $1::oid UNION SELECT relid FROM pg_partition_tree($1::oid))"
     " AND attname = $2 AND atthasmissing AND NOT attisdropped ORDER BY attrelid LIMIT 1";
 
 bool
 pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column, struct arena *a,
-    char **expr_r, struct err *err)
+    char **value_r, struct err *err)
 {
 	char text[16];
 	PGresult *res;
@@ -365,9 +364,9 @@ pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column, str
 	res = pgconn_query(src, err, default_query, 2, text, column);
 	if (res == NULL)
 		return err_context(err, "default of column \"%s\"", column);
-	*expr_r = NULL;
+	*value_r = NULL;
 	if (PQntuples(res) > 0 && !PQgetisnull(res, 0, 0))
-		*expr_r = arena_strdup(a, pgcell(res, 0, 0));
+		*value_r = arena_strdup(a, pgcell(res, 0, 0));
 	PQclear(res);
 	return true;
 }

@@ -55,11 +55,10 @@ bool pg_ddl_add_column(struct pgconn *dst, const PeerdWorker__MirrorTable *table
 
 /*
  * The constant that rows older than the column show on the source (ADD COLUMN
- * ... DEFAULT), as SQL that means the same on the destination; NULL when there
- * is none.
+ * ... DEFAULT), as text; NULL when there is none.
  */
 bool pg_ddl_column_default(struct pgconn *src, relid_t relid, const char *column, struct arena *a,
-    char **expr_r, struct err *err);
+    char **value_r, struct err *err);
 
 /* Empty these tables in one statement. */
 bool pg_ddl_truncate_all(struct pgconn *dst, PeerdWorker__MirrorTable *const *tables,

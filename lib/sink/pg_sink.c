@@ -374,13 +374,18 @@ pg_table_changed(struct sink *sk, struct table *t)
 
 static bool
 pg_ddl_add_column_text(struct sink *sk, struct table *t, const PeerdWorker__Column *col,
-    const char *default_expr, struct arena *a, const char **sql_r, struct err *err)
+    const char *old_value, struct arena *a, const char **sql_r, struct err *err)
 {
-	struct pg_ddl_column c = { .column = col, .default_expr = default_expr };
+	struct pg_ddl_column c = { .column = col };
 	struct buf sql;
 
 	(void)sk;
 	buf_init(&sql, PG_DDL_SQL_MAX);
+	if (old_value != NULL) {
+		pgconn_literal(&sql, old_value);
+		c.default_expr = arena_printf(a, "%s::%s", buf_str(&sql), col->type_name);
+		buf_reset(&sql);
+	}
 	pg_ddl_sql_add_column(&sql, t->def, &c);
 	*sql_r = arena_strdup(a, buf_str(&sql));
 	buf_done(&sql);

@@ -68,9 +68,12 @@ struct sink_ops {
 	void (*drain)(struct sink *sk);
 	/* The table's columns were extended: forget what was prepared for it. */
 	void (*table_changed)(struct sink *sk, struct table *t);
-	/* Destination's statement for a new column, allocated in a. */
+	/*
+	 * Destination's statement for a new column, allocated in a. old_value: what
+	 * rows that are there already have in it, as Postgres' text; NULL for NULL.
+	 */
 	bool (*ddl_add_column)(struct sink *sk, struct table *t, const PeerdWorker__Column *col,
-	    const char *default_expr, struct arena *a, const char **sql_r, struct err *err);
+	    const char *old_value, struct arena *a, const char **sql_r, struct err *err);
 	void (*close)(struct sink *sk);
 };
 
@@ -123,6 +126,7 @@ struct sink_config {
 	struct event_base *loop;
 	const PeerdbFlow__FlowConnectionConfigs *mirror;
 	const PeerdbPeers__Peer *peer;
+	const char *database; /* on the source */
 	struct table **tables;
 	uint32_t ntables;
 	const struct pgconn_interrupt *intr; /* while open() waits */
@@ -132,5 +136,6 @@ struct sink_config {
 /* Everything in cfg is borrowed and outlives the sink. */
 struct sink *sink_pg_new(const struct sink_config *cfg);
 struct sink *sink_clickhouse_new(const struct sink_config *cfg);
+struct sink *sink_kafka_new(const struct sink_config *cfg);
 
 #endif
