@@ -324,6 +324,7 @@ open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
 		.loop = c->w->loop,
 		.mirror = c->w->config->mirror,
 		.peer = c->w->config->destination,
+		.database = PQdb(pgconn_pq(c->watch)),
 		.tables = c->w->tables,
 		.ntables = c->w->ntables,
 		.intr = &c->w->intr,

@@ -273,6 +273,7 @@ open_both(struct copier *cp, struct err *err)
 	cp->to = (struct loader_config){
 		.peer = cp->config->destination,
 		.mirror = cp->config->config,
+		.database = PQdb(pgconn_pq(cp->src)),
 		.snapshot_id = cp->config->snapshot_id,
 		.what = what,
 		.timeout = CONNECT_TIMEOUT,

@@ -4,19 +4,21 @@
 #include "lib/base/limits.h"
 #include "lib/wire/pbutil.h"
 
-#define PORT_MAX 65535
+#define PORT_MAX	      65535
+#define KAFKA_BATCH_BYTES_MIN 1000 /* librdkafka takes no less */
 
 /* DBType, the member of Peer.config that goes with it, and its name in JSON */
 struct peer_kind {
 	int type;
 	int config_case;
 	const char *field;
-	/* Of its configuration; NULL: not served in this version. */
+	/* Of its configuration. */
 	bool (*check)(const PeerdbPeers__Peer *peer, struct err *err);
 };
 
 static bool check_postgres(const PeerdbPeers__Peer *peer, struct err *err);
 static bool check_clickhouse(const PeerdbPeers__Peer *peer, struct err *err);
+static bool check_kafka(const PeerdbPeers__Peer *peer, struct err *err);
 
 static const struct peer_kind peer_kinds[] = {
 	{ PEERDB_PEERS__DBTYPE__POSTGRES, PEERDB_PEERS__PEER__CONFIG_POSTGRES_CONFIG,
@@ -24,7 +26,7 @@ static const struct peer_kind peer_kinds[] = {
 	{ PEERDB_PEERS__DBTYPE__CLICKHOUSE, PEERDB_PEERS__PEER__CONFIG_CLICKHOUSE_CONFIG,
 	    "clickhouse_config", check_clickhouse },
 	{ PEERDB_PEERS__DBTYPE__KAFKA, PEERDB_PEERS__PEER__CONFIG_KAFKA_CONFIG, "kafka_config",
-	    NULL },
+	    check_kafka },
 };
 
 static const struct peer_kind *
@@ -68,15 +70,8 @@ peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err)
 {
 	const struct peer_kind *kind = peer_kind_find((int)peer->type);
 
-	if (kind != NULL && kind->check != NULL)
+	if (kind != NULL)
 		return true;
-	if (kind != NULL) {
-		err_set(err, ERR_UNIMPLEMENTED,
-		    "peers of type %s are not available in this version "
-		    "of peerd",
-		    peer_type_name((int)peer->type));
-		return err_hint(err, "POSTGRES and CLICKHOUSE are");
-	}
 	err_set(err, ERR_UNIMPLEMENTED, "peers of type %s are not supported",
 	    peer_type_name((int)peer->type));
 	return err_hint(err, "the types that work are POSTGRES, CLICKHOUSE and KAFKA");
@@ -219,6 +214,43 @@ check_clickhouse(const PeerdbPeers__Peer *peer, struct err *err)
 		return true;
 	return err_set(err, ERR_INVALID,
 	    "clickhouse_config.compression \"%s\" is neither none nor lz4", ch->compression);
+}
+
+/* ---- Kafka */
+
+static bool
+check_kafka_sasl(const PeerdbPeers__KafkaConfig *k, struct err *err)
+{
+	static const char *const mechanisms[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" };
+
+	if (k->username[0] == '\0')
+		return true;
+	for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
+		if (strcmp(k->sasl, mechanisms[i]) == 0)
+			return true;
+	err_set(err, ERR_INVALID, "kafka_config.sasl \"%s\" is not supported", k->sasl);
+	return err_hint(err, "with a username it is one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512");
+}
+
+static bool
+check_kafka(const PeerdbPeers__Peer *peer, struct err *err)
+{
+	const PeerdbPeers__KafkaConfig *k = peer->kafka_config;
+
+	if (k->n_servers == 0 || k->servers[0][0] == '\0') {
+		err_set(err, ERR_INVALID, "kafka_config.servers is required");
+		return err_hint(err, "a list of brokers, each as host:port");
+	}
+	if (has_text(k->certificate) != has_text(k->private_key)) {
+		err_set(err, ERR_INVALID,
+		    "kafka_config has only one of certificate and private_key");
+		return err_hint(err, "give both, or neither");
+	}
+	if (k->has_max_record_batch_bytes && k->max_record_batch_bytes < KAFKA_BATCH_BYTES_MIN)
+		return err_set(err, ERR_INVALID,
+		    "kafka_config.max_record_batch_bytes %d is less than %d",
+		    k->max_record_batch_bytes, KAFKA_BATCH_BYTES_MIN);
+	return check_kafka_sasl(k, err);
 }
 
 /* ---- any */

@@ -8,6 +8,7 @@
 static const struct dest_ops *const kinds[] = {
 	&dest_postgres,
 	&dest_clickhouse,
+	&dest_kafka,
 };
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))

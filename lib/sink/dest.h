@@ -256,5 +256,6 @@ dest_close(struct dest **d)
 
 extern const struct dest_ops dest_postgres;
 extern const struct dest_ops dest_clickhouse;
+extern const struct dest_ops dest_kafka;
 
 #endif

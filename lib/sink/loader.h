@@ -47,6 +47,7 @@ struct loader;
 struct loader_config {
 	const PeerdbPeers__Peer *peer;
 	const PeerdbFlow__FlowConnectionConfigs *mirror;
+	const char *database;	 /* on the source */
 	const char *snapshot_id; /* of the attempt, as given to dest_load_begin() */
 	const char *what;	 /* our name, for the server */
 	usec_t timeout;		 /* for connecting */

@@ -34,7 +34,7 @@ static const struct {
 };
 
 /* A map's value is secret when its key contains one of these, in any case. */
-static const char *const secret_words[] = { "password", "passwd", "secret", "token" };
+static const char *const secret_words[] = { "password", "passwd", "secret", "token", "key.pem" };
 
 static bool
 is_secret_field(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescriptor *f)

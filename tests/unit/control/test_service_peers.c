@@ -37,6 +37,7 @@ START_TEST(create_survives_a_restart)
 }
 END_TEST
 
+#define KAFKA(fields) "{\"peer\":{\"name\":\"x\",\"type\":\"KAFKA\",\"kafka_config\":{" fields "}}}"
 #define CLICKHOUSE(fields) \
 	"{\"peer\":{\"name\":\"x\",\"type\":8,\"clickhouse_config\":{" fields "}}}"
 #define CH_BASE(host) "\"host\":\"" host "\",\"user\":\"u\",\"database\":\"d\""
@@ -76,7 +77,16 @@ static const struct {
 	    "INVALID clickhouse_config.compression \"zstd\"" },
 	{ CLICKHOUSE(CH_BASE("h") ",\"port\":8443,\"password\":\"********\""),
 	    "only the placeholder" },
-	{ "{\"peer\":{\"name\":\"x\",\"type\":9}}", "UNIMPLEMENTED peers of type KAFKA" },
+	{ "{\"peer\":{\"name\":\"x\",\"type\":9}}", "has no kafka_config" },
+	{ KAFKA(""), "INVALID kafka_config.servers is required" },
+	{ KAFKA("\"servers\":[\"b:1\"],\"username\":\"u\",\"sasl\":\"GSSAPI\""),
+	    "INVALID kafka_config.sasl \"GSSAPI\"" },
+	{ KAFKA("\"servers\":[\"b:1\"],\"private_key\":\"sesame\""),
+	    "INVALID kafka_config has only one of certificate and private_key" },
+	{ KAFKA("\"servers\":[\"b:1\"],\"max_record_batch_bytes\":1"),
+	    "INVALID kafka_config.max_record_batch_bytes 1" },
+	{ KAFKA("\"servers\":[\"b:1\"],\"options\":{\"ssl.key.pem\":\"********\"}"),
+	    "only the placeholder" },
 	{ "{\"peer\":{\"name\":\"x\",\"type\":3,\"postgres_config\":{\"host\":\"h\","
 	  "\"port\":65536}}}",
 	    "INVALID postgres_config.port" },

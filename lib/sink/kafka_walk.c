@@ -1,0 +1,214 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/sink/kafka_int.h"
+
+void
+kafka_walk_init(struct kafka_walk *w, uint32_t ntables)
+{
+	w->touched = xcalloc(ntables + 1, sizeof(*w->touched));
+	w->counts = xcalloc(ntables + 1, sizeof(*w->counts));
+}
+
+void
+kafka_walk_done(struct kafka_walk *w)
+{
+	free(w->touched);
+	free(w->counts);
+}
+
+/* ---- source transactions */
+
+void
+kafka_walk_forget(struct kafka_walk *w)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->ntouched; i++) {
+		w->tables[w->touched[i]].changes = 0;
+		w->tables[w->touched[i]].touched = false;
+	}
+	w->ntouched = 0;
+	w->position = 0;
+	w->open = false;
+}
+
+static struct kafka_origin
+origin_of(const struct kafka_walk *w, const struct kafka_walk_table *wt)
+{
+	return (struct kafka_origin){
+		.tx = &w->tx,
+		.position = w->position,
+		.table_position = wt != NULL ? wt->changes : 0,
+		.lsn = w->tx.commit_lsn,
+		.now_us = w->now,
+	};
+}
+
+/* counts NULL: the begin */
+static bool
+tell_transaction(struct kafka_walk *w, const struct kafka_transaction_count *counts, uint32_t n,
+    struct err *err)
+{
+	const struct kafka_origin o = origin_of(w, NULL);
+	struct kafka_records list = { .n = 0 };
+
+	return kafka_transaction_build(w->out->e, &o, counts, n, &list, err) &&
+	    kafka_out_send(w->out, &list, err);
+}
+
+static bool
+leave(struct kafka_walk *w, struct err *err)
+{
+	const struct kafka_walk_table *wt;
+	uint32_t i;
+
+	if (!w->open)
+		return true;
+	for (i = 0; i < w->ntouched; i++) {
+		wt = &w->tables[w->touched[i]];
+		w->counts[i] = (struct kafka_transaction_count){ wt->t, wt->changes };
+	}
+	if (!tell_transaction(w, w->counts, w->ntouched, err))
+		return false;
+	kafka_walk_forget(w);
+	return true;
+}
+
+static bool
+enter(struct kafka_walk *w, const struct transaction *tx, struct err *err)
+{
+	if (w->open && w->tx.commit_lsn == tx->commit_lsn)
+		return true; /* it goes on from the batch before */
+	if (!leave(w, err))
+		return false;
+	w->tx = *tx;
+	w->open = true;
+	return tell_transaction(w, NULL, 0, err);
+}
+
+static void
+count(struct kafka_walk *w, struct kafka_walk_table *wt)
+{
+	if (!wt->touched)
+		w->touched[w->ntouched++] = wt->t->index;
+	wt->touched = true;
+	wt->changes++;
+	w->position++;
+}
+
+/* ---- changes */
+
+/* A value or a record that cannot be carried is the table's own trouble. */
+static bool
+table_failed(struct kafka_walk *w, struct kafka_walk_table *wt, struct err *err)
+{
+	if (err->code != ERR_DATA)
+		return false;
+	wt->stopped = true;
+	w->on_table_error(w->arg, wt->t, err);
+	err_clear(err);
+	return true;
+}
+
+static bool
+walk_change(struct kafka_walk *w, const struct change *c, struct err *err)
+{
+	struct kafka_walk_table *wt = &w->tables[c->table->index];
+	const struct kafka_origin o = origin_of(w, wt);
+	struct kafka_records list = { .n = 0 };
+
+	if (!wt->stopped &&
+	    (!kafka_record_build(w->out->e, wt->kt, c, &o, &list, err) ||
+		!kafka_out_send(w->out, &list, err)) &&
+	    !table_failed(w, wt, err))
+		return false;
+	count(w, wt);
+	return true;
+}
+
+/* Several may begin at one change: those before the last had none of their own. */
+static bool
+walk_changes(struct kafka_walk *w, const struct batch *b, const struct segment *seg, uint32_t *next,
+    struct err *err)
+{
+	uint32_t i;
+
+	for (i = seg->from; i < seg->to; i++) {
+		while (*next < b->ntransactions && b->transactions[*next].from <= i)
+			if (!enter(w, &b->transactions[(*next)++], err))
+				return false;
+		if (!walk_change(w, &b->changes[i], err))
+			return false;
+	}
+	return true;
+}
+
+/* ---- what stands between changes */
+
+static bool
+tell(struct kafka_walk *w, const struct kafka_control *c, struct kafka_walk_table *wt,
+    struct err *err)
+{
+	const struct kafka_origin o = origin_of(w, wt);
+	struct kafka_records list = { .n = 0 };
+
+	if (!kafka_control_build(w->out->e, c, &o, &list, err) ||
+	    !kafka_out_send(w->out, &list, err))
+		return false;
+	w->position++;
+	return true;
+}
+
+static bool
+walk_truncate(struct kafka_walk *w, const struct segment *seg, struct err *err)
+{
+	struct kafka_walk_table *wt;
+	uint32_t i;
+
+	for (i = 0; i < seg->ntables; i++) {
+		wt = &w->tables[seg->tables[i]->index];
+		if (!wt->stopped &&
+		    !tell(w,
+			&(struct kafka_control){
+			    .kind = KAFKA_CONTROL_TRUNCATE,
+			    .table = wt->kt,
+			},
+			wt, err) &&
+		    !table_failed(w, wt, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+walk_barrier(struct kafka_walk *w, const struct batch *b, const struct segment *seg, uint32_t *next,
+    struct err *err)
+{
+	const struct kafka_control ddl = { .kind = KAFKA_CONTROL_DDL, .text = seg->sql };
+
+	if (!w->open && *next < b->ntransactions && !enter(w, &b->transactions[(*next)++], err))
+		return false;
+	if (seg->kind == SEGMENT_TRUNCATE)
+		return walk_truncate(w, seg, err);
+	return tell(w, &ddl, NULL, err);
+}
+
+bool
+kafka_walk_batch(struct kafka_walk *w, const struct batch *b, struct err *err)
+{
+	const struct segment *seg;
+	uint32_t next = 0;
+	bool ok = true;
+
+	w->now = clock_wall_us();
+	for (seg = b->segments; ok && seg < b->segments + b->nsegments; seg++) {
+		ok = seg->kind == SEGMENT_CHANGES ? walk_changes(w, b, seg, &next, err)
+						  : walk_barrier(w, b, seg, &next, err);
+		if (ok && seg->commit_lsn != LSN_INVALID)
+			ok = leave(w, err);
+	}
+	return ok;
+}
