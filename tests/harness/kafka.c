@@ -1,5 +1,6 @@
 #include "tests/harness/kafka.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -184,7 +185,7 @@ add_rest(struct buf *b, const struct kafka *k)
 	    "transaction.state.log.replication.factor=%d\ntransaction.state.log.min.isr=%d\n"
 	    "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\n"
 	    "group.initial.rebalance.delay.ms=0\n"
-	    "broker.heartbeat.interval.ms=500\nbroker.session.timeout.ms=4000\n"
+	    "broker.heartbeat.interval.ms=500\nbroker.session.timeout.ms=2500\n"
 	    "log.cleaner.dedupe.buffer.size=4194304\nnum.network.threads=2\nnum.io.threads=4\n"
 	    "background.threads=2\nnum.recovery.threads.per.data.dir=1\n",
 	    copies, needed, copies, copies, needed);
@@ -407,6 +408,16 @@ kafka_pid(const struct kafka *k, int node)
 	return file_read_pid(text("%s/pid", k->node[node - 1].dir));
 }
 
+/*
+ * Reaped by the janitor, that is: the first thread of a Java program is a
+ * zombie while others still hold its ports and locks.
+ */
+static bool
+is_gone(pid_t pid)
+{
+	return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 void
 kafka_stop(const struct kafka *k, int node, enum kafka_stop how)
 {
@@ -415,7 +426,7 @@ kafka_stop(const struct kafka *k, int node, enum kafka_stop how)
 	if (pid == 0)
 		return;
 	kill(pid, how == KAFKA_KILL ? SIGKILL : SIGTERM);
-	if (!proc_wait_gone(pid, STOP_MS))
+	if (!poll_until(STOP_MS, is_gone(pid)))
 		test_fail("node %d of %s did not stop", node, k->name);
 }
 

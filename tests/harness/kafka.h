@@ -15,7 +15,7 @@
  *				stops, restarts, makes topics or moves leaders
  *
  * Topics do not make themselves on real brokers. Data outlives any kind of
- * stop. A node that died is given up by the others after four seconds.
+ * stop. A node that died is given up by the others after 2.5 s.
  *
  * Listeners: KAFKA_PLAIN lets everybody in; KAFKA_SASL wants KAFKA_USER with
  * KAFKA_PASSWORD by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; KAFKA_TLS wants a
