@@ -130,7 +130,7 @@ struct kafka_reading {
 	int timeout_ms;	       /* 0: a minute */
 };
 
-/* Keys, values and headers must be UTF-8 without NUL. reading may be NULL: all that is committed. */
+/* Keys, values and headers must be UTF-8 without NUL. reading NULL: all that is committed. */
 struct kafka_records kafka_read(const struct kafka *k, const char *topic,
     const struct kafka_reading *reading);
 void kafka_records_free(struct kafka_records *r);
