@@ -9,7 +9,7 @@
 #include "tests/harness/fail.h"
 #include "tests/harness/sql.h"
 
-#define GULP_BYTES     (256 * 1024) /* read so much at once, the server then sends in large pieces */
+#define GULP_BYTES     (256 * 1024) /* read so much at once: the server then sends large pieces */
 #define LAZY_MS	       10	    /* or what has come meanwhile */
 #define READS_MAX      16
 #define SILENCE_US     (60 * USEC_PER_SEC) /* nothing for so long means it will never end */
@@ -46,6 +46,12 @@ get_u32(const char *p)
 	return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
 }
 
+static uint64_t
+get_u64(const char *p)
+{
+	return (uint64_t)get_u32(p) << 32 | get_u32(p + 4);
+}
+
 /* Relation 'R' u32 id, schema, name ... */
 static void
 on_relation(struct reader *r, const char *msg)
@@ -68,7 +74,16 @@ on_insert(struct reader *r, const char *msg, size_t n)
 }
 
 static void
-on_change(struct reader *r, const char *msg, size_t n)
+count_change(struct reader *r, uint64_t lsn)
+{
+	if (r->marked)
+		return;
+	r->d.changes++;
+	r->d.last_lsn = lsn;
+}
+
+static void
+on_change(struct reader *r, uint64_t lsn, const char *msg, size_t n)
 {
 	switch (msg[0]) {
 	case 'R':
@@ -76,11 +91,11 @@ on_change(struct reader *r, const char *msg, size_t n)
 		break;
 	case 'I':
 		on_insert(r, msg, n);
-		r->d.changes += !r->marked;
+		count_change(r, lsn);
 		break;
 	case 'U':
 	case 'D':
-		r->d.changes++;
+		count_change(r, lsn);
 		break;
 	case 'C':
 		r->d.transactions += !r->marked;
@@ -94,7 +109,7 @@ on_message(struct reader *r, const char *msg, size_t n)
 {
 	r->d.bytes += (int64_t)n;
 	if (msg[0] == 'w')
-		on_change(r, msg + WAL_HEADER, n - WAL_HEADER);
+		on_change(r, get_u64(msg + 1), msg + WAL_HEADER, n - WAL_HEADER);
 	else if (msg[0] == 'k' && msg[n - 1] != 0)
 		send_status(r);
 }

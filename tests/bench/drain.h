@@ -19,6 +19,7 @@ struct drained {
 	int64_t changes;
 	int64_t transactions;
 	int64_t bytes;
+	uint64_t last_lsn; /* where the last change before the marker is */
 };
 
 /* conninfo without the replication keyword; the meter is ticked on the way. */

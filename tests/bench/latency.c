@@ -5,12 +5,11 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
-#include "lib/base/err.h"
-#include "lib/base/str.h"
 #include "tests/bench/meter.h"
+#include "tests/bench/target.h"
 #include "tests/harness/fail.h"
 
-#define POLL_NS 100000
+#define TICK_US USEC_PER_SEC	    /* of the meter: rarely, for it delays the next look */
 #define LATE_US (20 * USEC_PER_SEC) /* after the last commit everything must be there */
 
 struct run {
@@ -21,58 +20,29 @@ struct run {
 	int seen_count;
 };
 
-static PGresult *
-run_prepared(PGconn *c, const char *name, const char *param, ExecStatusType want)
-{
-	PGresult *res = PQexecPrepared(c, name, param != NULL, &param, NULL, NULL, 0);
-
-	if (PQresultStatus(res) != want)
-		test_fail("latency: %s", PQerrorMessage(c));
-	return res;
-}
-
 static void
-prepare(PGconn *c, const char *name, const char *statement)
+prepare(PGconn *c)
 {
-	PGresult *res = PQprepare(c, name, statement, 0, NULL);
+	PGresult *res = PQprepare(c, "latency",
+	    "INSERT INTO latency VALUES ($1::bigint, 0, now(), 0, 'latency')", 0, NULL);
 
 	if (PQresultStatus(res) != PGRES_COMMAND_OK)
 		test_fail("latency: %s", PQerrorMessage(c));
 	PQclear(res);
 }
 
-/* How many of our rows are visible. */
-static int
-look(const struct run *r)
+static void
+write_row(PGconn *c, int id)
 {
-	PGresult *res = run_prepared(r->spec->destination, "latency_look", NULL, PGRES_TUPLES_OK);
-	struct err err;
-	int64_t id = 0;
+	char words[16];
+	const char *param = words;
+	PGresult *res;
 
-	if (!str_to_i64(PQgetvalue(res, 0, 0), 0, INT32_MAX, &id, &err))
-		test_fail("latency: %s", err.msg);
+	snprintf(words, sizeof(words), "%d", id);
+	res = PQexecPrepared(c, "latency", 1, &param, NULL, NULL, 0);
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		test_fail("latency: %s", PQerrorMessage(c));
 	PQclear(res);
-	return (int)id;
-}
-
-static void *
-reader(void *arg)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	struct run *r = arg;
-
-	while (r->seen_count < r->n) {
-		int visible = look(r);
-		usec_t now = clock_mono_us();
-		usec_t ended = atomic_load(&r->ended);
-
-		while (r->seen_count < visible)
-			r->seen[r->seen_count++] = now;
-		if (ended != 0 && now - ended > LATE_US)
-			test_fail("latency: only %d of %d rows arrived", r->seen_count, r->n);
-		nanosleep(&pause, NULL);
-	}
-	return NULL;
 }
 
 static void
@@ -85,21 +55,47 @@ wait_until(usec_t when)
 		continue;
 }
 
-static void
-writer(struct run *r, struct meter *m)
+static void *
+writer(void *arg)
 {
+	struct run *r = arg;
 	usec_t began = clock_mono_us();
-	char id[16];
 
 	for (int i = 0; i < r->n; i++) {
 		wait_until(began + USEC_PER_SEC * i / r->spec->rate);
-		snprintf(id, sizeof(id), "%d", i + 1);
-		PQclear(run_prepared(r->spec->source, "latency_write", id, PGRES_COMMAND_OK));
+		write_row(r->spec->source, i + 1);
 		r->committed[i] = clock_mono_us();
-		if (i % r->spec->rate == 0) /* rarely: a tick delays the next row */
-			meter_tick(m);
 	}
 	atomic_store(&r->ended, clock_mono_us());
+	return NULL;
+}
+
+static void
+note_seen(struct run *r)
+{
+	int64_t visible = r->spec->target->ops->last_id(r->spec->target);
+	usec_t now = clock_mono_us(), ended = atomic_load(&r->ended);
+
+	while (r->seen_count < r->n && r->seen_count < visible)
+		r->seen[r->seen_count++] = now;
+	if (ended != 0 && now - ended > LATE_US)
+		test_fail("latency: only %d of %d rows arrived", r->seen_count, r->n);
+}
+
+static void
+reader(struct run *r, struct meter *m)
+{
+	const struct timespec pause = { .tv_nsec = r->spec->target->ops->id_pause_ns };
+	usec_t ticked = clock_mono_us();
+
+	while (r->seen_count < r->n) {
+		note_seen(r);
+		if (clock_mono_us() - ticked > TICK_US) {
+			meter_tick(m);
+			ticked = clock_mono_us();
+		}
+		nanosleep(&pause, NULL);
+	}
 }
 
 static int
@@ -140,12 +136,10 @@ latency_measure(const struct latency_spec *spec, struct meter *m, struct latency
 
 	r.committed = xcalloc((size_t)r.n, sizeof(*r.committed));
 	r.seen = xcalloc((size_t)r.n, sizeof(*r.seen));
-	prepare(spec->source, "latency_write",
-	    "INSERT INTO latency VALUES ($1::bigint, 0, now(), 0, 'latency')");
-	prepare(spec->destination, "latency_look", "SELECT max(id) FROM latency");
-	if (pthread_create(&thread, NULL, reader, &r) != 0)
+	prepare(spec->source);
+	if (pthread_create(&thread, NULL, writer, &r) != 0)
 		test_fail("could not start a thread");
-	writer(&r, m);
+	reader(&r, m);
 	pthread_join(thread, NULL);
 	*l_r = summarize(&r);
 	MEM_FREE(r.committed);

@@ -2,10 +2,10 @@
  * latency - from COMMIT on the source to visible at the destination
  *
  * A writer inserts one row a transaction at a fixed rate and notes when COMMIT
- * has returned; a reader polls the destination for the largest id about every
- * 100 us and notes the first sight of each. So a figure is at most that much
- * too large, on either side alike. The
- * table is latency(id bigint, ...); row 0 is there on both sides at the start.
+ * has returned; a reader asks the target for the largest id again and again (see
+ * target.h for the pauses) and notes the first sight of each. So a figure is at
+ * most a pause and a look too large, on every side alike. The table is
+ * latency(id bigint, ...); row 0 is there on both ends at the start.
  */
 #ifndef PEERD_BENCH_LATENCY_H
 #define PEERD_BENCH_LATENCY_H
@@ -13,9 +13,11 @@
 #include <libpq-fe.h>
 
 struct meter;
+struct target;
 
 struct latency_spec {
-	PGconn *source, *destination;
+	PGconn *source;
+	const struct target *target;
 	int rate; /* transactions a second */
 	int warm; /* rows that come first and do not count */
 	int rows; /* rows that do */

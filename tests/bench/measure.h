@@ -22,6 +22,9 @@ struct measure {
 /* Does this side measure such a workload at all? */
 bool measure_applies(const struct workload *w, enum side side);
 
+/* Before the first run of a stream into a destination whose tables move on their own. */
+void measure_learn_end(const struct bench *b, struct workload *w);
+
 struct measure measure_run(const struct bench *b, struct workload *w, enum side side);
 
 #endif

@@ -18,6 +18,7 @@
 enum tree {
 	TREE_SOURCE,
 	TREE_DESTINATION,
+	TREE_ENGINE,
 	TREE_DAEMON,
 	TREE_COUNT
 };
@@ -40,13 +41,14 @@ struct meter {
 };
 
 struct meter *
-meter_new(pid_t source, pid_t destination, pid_t daemon)
+meter_new(struct meter_roots roots)
 {
 	struct meter *m = xcalloc(1, sizeof(*m));
 
-	m->roots[TREE_SOURCE] = source;
-	m->roots[TREE_DESTINATION] = destination;
-	m->roots[TREE_DAEMON] = daemon;
+	m->roots[TREE_SOURCE] = roots.source;
+	m->roots[TREE_DESTINATION] = roots.destination;
+	m->roots[TREE_ENGINE] = roots.engine;
+	m->roots[TREE_DAEMON] = roots.daemon;
 	return m;
 }
 
@@ -126,15 +128,22 @@ find(struct meter *m, pid_t pid, enum tree tree)
 	return s;
 }
 
+/* These two work themselves, the other roots only start others. */
+static bool
+is_worker_root(const struct meter *m, pid_t pid)
+{
+	return pid == m->roots[TREE_DAEMON] || pid == m->roots[TREE_ENGINE];
+}
+
 static void
 look_at(struct meter *m, pid_t pid, enum tree tree)
 {
 	struct seen *s = find(m, pid, tree);
 	double cpu;
 
-	if (m->begun && !s->counted && pid != m->roots[TREE_DAEMON])
+	if (m->begun && !s->counted && !is_worker_root(m, pid))
 		return;
-	if (tree != TREE_DAEMON && is_background(pid)) {
+	if ((tree == TREE_SOURCE || tree == TREE_DESTINATION) && is_background(pid)) {
 		s->counted = false;
 		return;
 	}
@@ -174,7 +183,10 @@ look(struct meter *m)
 {
 	m->ticked = clock_mono_us();
 	look_below(m, m->roots[TREE_SOURCE], TREE_SOURCE, 1);
-	look_below(m, m->roots[TREE_DESTINATION], TREE_DESTINATION, 1);
+	if (m->roots[TREE_DESTINATION] != 0)
+		look_below(m, m->roots[TREE_DESTINATION], TREE_DESTINATION, 1);
+	if (m->roots[TREE_ENGINE] != 0)
+		look_at(m, m->roots[TREE_ENGINE], TREE_ENGINE);
 	if (m->roots[TREE_DAEMON] != 0) {
 		look_at(m, m->roots[TREE_DAEMON], TREE_DAEMON);
 		look_below(m, m->roots[TREE_DAEMON], TREE_DAEMON, DEPTH_MAX);
@@ -206,6 +218,8 @@ add_up(const struct meter *m, const struct seen *s, struct usage *u)
 
 	if (s->pid == m->roots[TREE_DAEMON])
 		u->daemon += cpu;
+	else if (s->pid == m->roots[TREE_ENGINE])
+		u->engine += cpu;
 	else if (!s->counted)
 		return;
 	else if (s->tree == TREE_SOURCE)

@@ -8,6 +8,7 @@
 
 struct report {
 	struct series series[WORKLOADS_MAX][SIDE_COUNT][FIGURE_COUNT];
+	struct series costs[FORMAT_COUNT][COST_COUNT];
 };
 
 struct report *
@@ -36,6 +37,18 @@ figure_name(enum figure f)
 	return names[f];
 }
 
+const char *
+cost_name(enum cost c)
+{
+	static const char *const names[] = {
+#define X(name, from) #name,
+		COSTS(X)
+#undef X
+	};
+
+	return names[c];
+}
+
 static double
 figure_of(const struct measure *m, enum figure f)
 {
@@ -52,6 +65,18 @@ const struct series *
 report_series(const struct report *r, const struct workload *w, enum side side, enum figure f)
 {
 	return &r->series[w - workloads][side][f];
+}
+
+const struct series *
+report_costs(const struct report *r, enum format f, enum cost c)
+{
+	return &r->costs[f][c];
+}
+
+struct spread
+report_spread(const struct report *r, const struct workload *w, enum side side, enum figure f)
+{
+	return series_spread(report_series(r, w, side, f));
 }
 
 static int
@@ -103,12 +128,16 @@ print_line(const struct bench *b, const struct workload *w, enum side side, int 
 	else
 		printf("%6.2f s  %5.0f k rows/s", m->seconds,
 		    (double)workload_rows(b, w) / m->seconds / 1e3);
-	printf("  cpu: source %.2f  destination %.2f", u->source, u->destination);
+	printf("  cpu: source %.2f", u->source);
+	if (w->to == TO_POSTGRES)
+		printf("  destination %.2f", u->destination);
+	else
+		printf("  engine %.2f", u->engine);
 	if (side == SIDE_PEERD)
 		printf("  worker %.2f (%.0f MiB)  peerd %.2f", u->worker, u->worker_peak_mib,
 		    u->daemon);
-	else if (side == SIDE_DRAIN)
-		printf("  reader %.2f", u->worker);
+	else if (side == SIDE_DRAIN || side == SIDE_PIPE)
+		printf("  %s %.2f", side_name(side), u->worker);
 	printf("  machine %.2f\n", u->machine);
 	fflush(stdout);
 }
@@ -123,4 +152,23 @@ report_add(struct report *r, const struct bench *b, const struct workload *w, en
 		s->v[s->n++] = figure_of(m, f);
 	}
 	print_line(b, w, side, round, m);
+}
+
+void
+report_add_cost(struct report *r, enum format f, int round, const struct format_cost *c)
+{
+	const double all[] = {
+#define X(name, from) from,
+		COSTS(X)
+#undef X
+	};
+
+	for (int i = 0; i < COST_COUNT; i++) {
+		struct series *s = &r->costs[f][i];
+
+		s->v[s->n++] = all[i];
+	}
+	printf("round %d  %-15s  a million rows: %.2f s  %.0f MB  cpu: client %.2f  engine %.2f\n",
+	    round, format_title(f), c->seconds, c->megabytes, c->client_cpu, c->engine_cpu);
+	fflush(stdout);
 }

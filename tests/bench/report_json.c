@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "tests/bench/workload.h"
+#include "tests/harness/clickhouse.h"
 #include "tests/harness/fail.h"
 #include "tests/harness/sql.h"
 
@@ -36,10 +37,62 @@ add_side(cJSON *to, const struct report *r, const struct workload *w, enum side 
 		add_spread(o, figure_name(f), report_series(r, w, side, f));
 }
 
+/* Of two sides; the first divided by the second. */
+static const struct {
+	const char *name;
+	bool latency; /* or of times */
+	enum figure figure;
+	enum side a, b;
+} ratios[] = {
+	{ "ratio", false, FIGURE_seconds, SIDE_NATIVE, SIDE_PEERD },
+	{ "ratio_pipe", false, FIGURE_seconds, SIDE_PIPE, SIDE_PEERD },
+	{ "ratio_drain", false, FIGURE_seconds, SIDE_DRAIN, SIDE_PEERD },
+	{ "ratio_engine", false, FIGURE_seconds, SIDE_ENGINE, SIDE_PEERD },
+	{ "ratio_p50", true, FIGURE_p50_ms, SIDE_PEERD, SIDE_NATIVE },
+	{ "ratio_p99", true, FIGURE_p99_ms, SIDE_PEERD, SIDE_NATIVE },
+};
+
 static void
-add_ratio(cJSON *to, const char *name, struct series ratio)
+add_ratios(cJSON *to, const struct report *r, const struct workload *w)
 {
-	add_spread(to, name, &ratio);
+	for (size_t i = 0; i < sizeof(ratios) / sizeof(*ratios); i++) {
+		struct series s = report_ratio(r, w, ratios[i].figure, ratios[i].a, ratios[i].b);
+
+		if (ratios[i].latency == (w->kind == KIND_LATENCY))
+			add_spread(to, ratios[i].name, &s);
+	}
+}
+
+static void
+add_goals(cJSON *to, const struct workload *w)
+{
+	bool rival = w->to == TO_POSTGRES;
+
+	if (w->kind == KIND_LATENCY && rival) {
+		cJSON_AddNumberToObject(to, "goal_p50", LATENCY_P50_GOAL);
+		cJSON_AddNumberToObject(to, "goal_p99", LATENCY_P99_GOAL);
+	} else {
+		cJSON_AddNumberToObject(to, w->kind == KIND_LATENCY ? "goal_p99_ms" : "goal",
+		    w->goal);
+	}
+	if (w->kind == KIND_SNAPSHOT && rival)
+		cJSON_AddNumberToObject(to, "goal_pipe", PIPE_GOAL);
+}
+
+static cJSON *
+formats_of(const struct report *r)
+{
+	cJSON *all = cJSON_CreateArray();
+
+	for (int f = 0; f < FORMAT_COUNT; f++) {
+		cJSON *o = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(o, "format", format_title(f));
+		for (int c = 0; c < COST_COUNT; c++)
+			add_spread(o, cost_name(c), report_costs(r, f, c));
+		cJSON_AddItemToArray(all, o);
+	}
+	return all;
 }
 
 static cJSON *
@@ -49,22 +102,18 @@ case_of(const struct report *r, const struct bench *b, const struct workload *w)
 
 	cJSON_AddStringToObject(o, "name", w->name);
 	cJSON_AddStringToObject(o, "title", w->title);
+	cJSON_AddStringToObject(o, "destination", destination_name(w->to));
 	cJSON_AddNumberToObject(o, "rows", (double)workload_rows(b, w));
+	if (w->kind == KIND_FORMATS) {
+		cJSON_AddItemToObject(o, "formats", formats_of(r));
+		return o;
+	}
 	cJSON_AddNumberToObject(o, "transactions", (double)workload_transactions(b, w));
 	cJSON_AddBoolToObject(o, "compared", w->compared);
 	for (int s = 0; s < SIDE_COUNT; s++)
 		add_side(o, r, w, s);
-	if (w->kind == KIND_LATENCY) {
-		cJSON_AddNumberToObject(o, "goal_p50", LATENCY_P50_GOAL);
-		cJSON_AddNumberToObject(o, "goal_p99", LATENCY_P99_GOAL);
-		add_ratio(o, "ratio_p50",
-		    report_ratio(r, w, FIGURE_p50_ms, SIDE_PEERD, SIDE_NATIVE));
-		add_ratio(o, "ratio_p99",
-		    report_ratio(r, w, FIGURE_p99_ms, SIDE_PEERD, SIDE_NATIVE));
-	} else {
-		cJSON_AddNumberToObject(o, "goal", w->goal);
-		add_ratio(o, "ratio", report_ratio(r, w, FIGURE_seconds, SIDE_NATIVE, SIDE_PEERD));
-	}
+	add_goals(o, w);
+	add_ratios(o, r, w);
 	return o;
 }
 
@@ -80,6 +129,9 @@ add_machine(cJSON *to, const struct bench *b)
 	cJSON_AddNumberToObject(o, "memory_mib",
 	    (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 20));
 	cJSON_AddStringToObject(o, "postgres", sql_text(b->src, "SHOW server_version"));
+	if (b->engine != NULL)
+		cJSON_AddStringToObject(o, "clickhouse",
+		    clickhouse_text(b->engine, "SELECT version()"));
 }
 
 void

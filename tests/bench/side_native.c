@@ -34,9 +34,9 @@ native_snapshot(const struct bench *b, const struct workload *w)
 }
 
 static bool
-native_copied(const struct bench *b, PGconn *target)
+native_copied(const struct target *t)
 {
-	return sql_i64(target,
+	return sql_i64(t->conn,
 		   "SELECT count(*) FROM pg_subscription_rel "
 		   "WHERE srsubstate NOT IN ('s', 'r')") == 0;
 }

@@ -2,14 +2,18 @@
 
 #include "tests/bench/workload.h"
 #include "tests/harness/api.h"
+#include "tests/harness/chrig.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
 #include "tests/harness/mirror.h"
 
 #define MIRROR "bench"
 
-/* The same rows as the other side: no columns of our own, deletes delete. */
-#define SAME_ROWS "'soft_delete_col_name': '', 'synced_at_col_name': ''"
+/* Into Postgres the same rows as the other side: no columns of our own, deletes delete. */
+static const char *const options[TO_COUNT] = {
+	[TO_POSTGRES] = "'soft_delete_col_name': '', 'synced_at_col_name': '', ",
+	[TO_CLICKHOUSE] = "",
+};
 
 void
 side_peerd_open(struct bench *b)
@@ -17,7 +21,6 @@ side_peerd_open(struct bench *b)
 	b->daemon = daemon_new("bench");
 	api_use(b->daemon);
 	peer_create("src", b->source, SOURCE_DB);
-	peer_create("dst", b->destination, TARGET_DB);
 }
 
 void
@@ -26,34 +29,41 @@ side_peerd_close(struct bench *b)
 	daemon_free(&b->daemon);
 }
 
+/* "dst" is whatever this workload goes to. */
 static void
 peerd_ready(const struct bench *b, const struct workload *w)
 {
-	api_use(b->daemon);
+	api_post("/peers/drop", json("{'peer_name': 'dst'}")); /* the first time there is none */
+	if (w->to == TO_POSTGRES)
+		peer_create("dst", b->destination, TARGET_DB);
+	else
+		api_expect(200,
+		    api_post("/peers/create",
+			chrig_peer_body("dst", b->engine->port, TARGET_DB, NULL, NULL, "")));
 }
 
-/* "a,b" as "public.a,public.b". */
+/* "a,b" as "public.a,public.b"; in ClickHouse a table has no schema. */
 static char *
-qualified(const char *tables)
+mapped(const struct workload *w, const char *tables)
 {
 	char *rest = text("%s", tables), *all = text("%s", ""), *table;
 
 	while ((table = strsep(&rest, ",")) != NULL)
-		all = text("%s%spublic.%s", all, *all != '\0' ? "," : "", table);
+		all = text("%s%spublic.%s%s%s", all, *all != '\0' ? "," : "", table,
+		    w->to == TO_POSTGRES ? "" : ":", w->to == TO_POSTGRES ? "" : table);
 	return all;
 }
 
 static void
 peerd_snapshot(const struct bench *b, const struct workload *w)
 {
-	mirror_create(MIRROR, qualified(w->tables),
-	    text("'do_initial_snapshot': true, "
-		 "'publication_name': '%s', " SAME_ROWS,
+	mirror_create(MIRROR, mapped(w, w->tables),
+	    text("%s'do_initial_snapshot': true, 'publication_name': '%s'", options[w->to],
 		workload_publication(w)));
 }
 
 static bool
-peerd_copied(const struct bench *b, PGconn *target)
+peerd_copied(const struct target *t)
 {
 	const char *state = mirror_state(MIRROR);
 
@@ -65,10 +75,10 @@ peerd_copied(const struct bench *b, PGconn *target)
 static void
 peerd_stream(const struct bench *b, const struct workload *w)
 {
-	mirror_create(MIRROR, qualified(text("%s,marker", w->tables)),
-	    text("'do_initial_snapshot': false, 'publication_name': '%s', "
-		 "'replication_slot_name': '" RUN_SLOT "', " SAME_ROWS,
-		workload_publication(w)));
+	mirror_create(MIRROR, mapped(w, text("%s,marker", w->tables)),
+	    text("%s'do_initial_snapshot': false, 'publication_name': '%s', "
+		 "'replication_slot_name': '" RUN_SLOT "'",
+		options[w->to], workload_publication(w)));
 }
 
 static void

@@ -10,6 +10,7 @@
 #define SLOT_WAIT_MS 60000
 #define TPCB_CHANGES 4 /* of one transaction: three updates and an insert */
 #define TPCB_CLIENTS 4
+#define TAIL_CHANGES 120000 /* more than a batch of peerd's holds */
 
 struct workload workloads[] = {
 	{ .name = "snapshot_narrow",
@@ -89,18 +90,55 @@ struct workload workloads[] = {
 	    .make = "CALL make_notes('latency')",
 	    .changes = 5000,
 	    .per = 1 },
+	{ .name = "ch_snapshot",
+	    .title = "snapshot, ten types of column",
+	    .kind = KIND_SNAPSHOT,
+	    .to = TO_CLICKHOUSE,
+	    .tables = "events",
+	    .make = "CALL make_events('events')",
+	    .check = "concat(count(*), ' rows, sum ', sum(n))",
+	    .base = 3000000,
+	    .goal = 0.6 },
+	{ .name = "ch_insert_100",
+	    .title = "inserts, 100 a transaction",
+	    .kind = KIND_STREAM,
+	    .to = TO_CLICKHOUSE,
+	    .tables = "ch_insert_100",
+	    .make = "CALL make_notes('ch_insert_100')",
+	    .write = "CALL write_inserts('ch_insert_100', 100)",
+	    .check = "concat(count(*), ' rows, sum ', sum(id))",
+	    .changes = 3000000,
+	    .per = 100,
+	    .goal = 0.8 },
+	{ .name = "ch_update_1000",
+	    .title = "updates of random rows, 1,000 a transaction",
+	    .kind = KIND_STREAM,
+	    .to = TO_CLICKHOUSE,
+	    .tables = "ch_update_1000",
+	    .make = "CALL make_accounts('ch_update_1000')",
+	    .write = "CALL write_updates('ch_update_1000', 1000)",
+	    .check = "concat('sum ', sum(abalance))", /* the rest never came: it is 0 */
+	    .base = 2000000,
+	    .changes = 1500000,
+	    .per = 1000,
+	    .goal = 0.8 },
+	{ .name = "ch_latency",
+	    .title = "latency at 1,000 transactions a second",
+	    .kind = KIND_LATENCY,
+	    .to = TO_CLICKHOUSE,
+	    .tables = "latency",
+	    .make = "CALL make_notes('latency')",
+	    .changes = 10000,
+	    .per = 1,
+	    .goal = 5000 },
+	{ .name = "ch_formats",
+	    .title = "formats, ten types of column",
+	    .kind = KIND_FORMATS,
+	    .to = TO_CLICKHOUSE,
+	    .base = 1000000 },
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(*workloads);
-
-struct workload *
-workload_find(const char *name)
-{
-	for (size_t i = 0; i < workload_count; i++)
-		if (strcmp(workloads[i].name, name) == 0)
-			return &workloads[i];
-	return NULL;
-}
 
 /* A size at the run's scale: whole transactions, and never nothing. */
 static int
@@ -126,7 +164,7 @@ scaled_changes(const struct bench *b, const struct workload *w)
 int64_t
 workload_rows(const struct bench *b, const struct workload *w)
 {
-	return w->kind == KIND_SNAPSHOT ? scaled_base(b, w) : scaled_changes(b, w);
+	return w->changes == 0 ? scaled_base(b, w) : scaled_changes(b, w);
 }
 
 int64_t
@@ -240,6 +278,16 @@ write_changes(const struct bench *b, const struct workload *w)
 	sql_exec(b->src, "RESET synchronous_commit");
 }
 
+/*
+ * What gathers changes would wait for more when the marker has come, and then
+ * its wait would be measured: so more does come, as much as it can want.
+ */
+static void
+write_tail(const struct bench *b, const struct workload *w)
+{
+	sql_exec(b->src, "CALL write_tail('%s', %d)", w->name, TAIL_CHANGES);
+}
+
 static void
 write_backlog(const struct bench *b, const struct workload *w)
 {
@@ -247,6 +295,8 @@ write_backlog(const struct bench *b, const struct workload *w)
 	    base_slot(w));
 	write_changes(b, w);
 	sql_exec(b->src, "INSERT INTO marker VALUES ('%s')", w->name);
+	if (w->to == TO_CLICKHOUSE)
+		write_tail(b, w);
 }
 
 static void
@@ -275,20 +325,34 @@ workload_prepare_source(const struct bench *b)
 	add_procedures(b->source, SOURCE_DB);
 }
 
+/* Two workloads may read the same tables. */
+static bool
+has_tables(const struct bench *b, const struct workload *w)
+{
+	return w->make != NULL &&
+	    strcmp(sql_text(b->src, "SELECT to_regclass('%s')", w->tables), "(null)") != 0;
+}
+
+static void
+make_template(const struct bench *b, const struct workload *w, int base)
+{
+	create_database(b->destination, template_name(w), "template0");
+	add_procedures(b->destination, template_name(w));
+	make_tables(b->destination, template_name(w), w, base);
+}
+
 void
 workload_prepare(const struct bench *b, const struct workload *w)
 {
 	int base = scaled_base(b, w);
 
 	bench_say("preparing %s", w->name);
-	make_tables(b->source, SOURCE_DB, w, base);
+	if (!has_tables(b, w))
+		make_tables(b->source, SOURCE_DB, w, base);
 	sql_exec(b->src, "CREATE PUBLICATION %s FOR TABLE %s%s", workload_publication(w), w->tables,
 	    w->kind == KIND_SNAPSHOT ? "" : ", marker");
-	if (w->kind == KIND_SNAPSHOT)
-		return;
-	create_database(b->destination, template_name(w), "template0");
-	add_procedures(b->destination, template_name(w));
-	make_tables(b->destination, template_name(w), w, base);
+	if (w->to == TO_POSTGRES && w->kind != KIND_SNAPSHOT)
+		make_template(b, w, base);
 	if (w->kind == KIND_STREAM)
 		write_backlog(b, w);
 }

@@ -2,10 +2,12 @@
  * workload - the table of what is measured, and its preparation
  *
  * A snapshot's table lies on the source. A stream's changes are a backlog: its
- * tables lie in their starting state on the source and in a template database
- * of the destination; a base slot marks the beginning, then the changes and a
- * row in `marker` are written once. Copies of the base slot replay them, and a
- * run is over when the marker is visible at the destination.
+ * tables lie in their starting state on the source and, for Postgres, in a
+ * template database of the destination (into ClickHouse a change is a row,
+ * whatever was there before); a base slot marks the beginning, then the changes
+ * and a row in `marker` are written once. Copies of the base slot replay them,
+ * and a run is over when the marker is visible at the destination. Workloads
+ * that name the same tables share them.
  */
 #ifndef PEERD_BENCH_WORKLOAD_H
 #define PEERD_BENCH_WORKLOAD_H
@@ -14,8 +16,6 @@
 
 extern struct workload workloads[];
 extern const size_t workload_count;
-
-struct workload *workload_find(const char *name); /* NULL when there is none */
 
 void workload_prepare_source(const struct bench *b); /* the database and its procedures */
 void workload_prepare(const struct bench *b, const struct workload *w);
@@ -27,7 +27,7 @@ int64_t workload_transactions(const struct bench *b, const struct workload *w);
 /* The workload's empty tables, with their keys, in the target database. */
 void workload_make_empty(const struct bench *b, const struct workload *w);
 
-/* A fresh target database: the starting state of the workload, or empty. */
+/* A fresh target database in Postgres: the starting state of the workload, or empty. */
 void workload_reset_target(const struct bench *b, const struct workload *w);
 
 /* RUN_SLOT: a copy of the base slot, or one that begins now. */

@@ -92,3 +92,13 @@ BEGIN
 END $$;
 
 CREATE TABLE marker (name text PRIMARY KEY);
+
+-- What comes after the end: rows in marker that nobody waits for.
+CREATE PROCEDURE write_tail(name text, changes integer) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..changes / 1000 LOOP
+		INSERT INTO marker
+		SELECT write_tail.name || ' tail ' || i || ' ' || j FROM generate_series(1, 1000) j;
+		COMMIT;
+	END LOOP;
+END $$;

@@ -34,6 +34,8 @@
 #define CLICKHOUSE_READER   "reader"
 #define CLICKHOUSE_PASSWORD "Tr0ub4dor&3 \\'\"<x>%2B:+" /* every byte of it needs quoting */
 
+struct buf;
+
 enum clickhouse_kind {
 	CH_CURRENT,
 	CH_OLD,
@@ -72,6 +74,9 @@ char *clickhouse_text(const struct clickhouse *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int64_t clickhouse_i64(const struct clickhouse *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What a SELECT answers, byte for byte: for formats that are no text. */
+void clickhouse_fetch(const struct clickhouse *c, const char *statement, struct buf *to);
 
 /* Poll until the result is `expected`; errors count as "not yet". */
 void clickhouse_wait(const struct clickhouse *c, int ms, const char *expected, const char *fmt, ...)

@@ -85,30 +85,56 @@ written_rows(const char *headers)
 	return at != NULL && sscanf(at, "\"written_rows\":\"%lld", &rows) == 1 ? rows : -1;
 }
 
-struct clickhouse_reply
-clickhouse_call(const struct clickhouse *c, const struct clickhouse_request *r)
+/* The status; 0 when there was no answer. */
+static long
+perform(const struct clickhouse *c, const struct clickhouse_request *r, struct buf *headers,
+    struct buf *body)
 {
 	CURL *h = curl_easy_init();
 	struct curl_slist *list = headers_of(r);
-	struct clickhouse_reply reply = { 0 };
+	long status = 0;
+
+	curl_easy_setopt(h, CURLOPT_URL, url_of(h, c, r));
+	curl_easy_setopt(h, CURLOPT_HTTPHEADER, list);
+	prepare(h, r, headers, body);
+	if (curl_easy_perform(h) == CURLE_OK)
+		curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+	curl_slist_free_all(list);
+	curl_easy_cleanup(h);
+	return status;
+}
+
+struct clickhouse_reply
+clickhouse_call(const struct clickhouse *c, const struct clickhouse_request *r)
+{
+	struct clickhouse_reply reply;
 	struct buf headers, body;
 
 	buf_init(&headers, MIB);
 	buf_init(&body, REPLY_MAX);
-	curl_easy_setopt(h, CURLOPT_URL, url_of(h, c, r));
-	curl_easy_setopt(h, CURLOPT_HTTPHEADER, list);
-	prepare(h, r, &headers, &body);
-	if (curl_easy_perform(h) == CURLE_OK)
-		curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &reply.status);
+	reply.status = perform(c, r, &headers, &body);
 	reply.headers = text("%s", buf_str(&headers));
 	reply.body = text("%s", buf_str(&body));
 	reply.code = reply.status != 200 ? exception_code(reply.body) : 0;
 	reply.written = written_rows(reply.headers);
-	curl_slist_free_all(list);
-	curl_easy_cleanup(h);
 	buf_done(&headers);
 	buf_done(&body);
 	return reply;
+}
+
+void
+clickhouse_fetch(const struct clickhouse *c, const char *statement, struct buf *to)
+{
+	struct clickhouse_request r = { .body = statement, .body_len = strlen(statement) };
+	struct buf headers;
+	long status;
+
+	buf_init(&headers, MIB);
+	status = perform(c, &r, &headers, to);
+	buf_done(&headers);
+	if (status != 200)
+		test_fail("%.2000s\nfailed with status %ld: %.2000s", statement, status,
+		    buf_str(to));
 }
 
 /* ---- statements */

@@ -1,7 +1,7 @@
 /*
- * bench_postgres - peerd against native logical replication, Postgres to Postgres
+ * bench_peerd - peerd against its rivals and against what the machine allows
  *
- * Two throwaway servers, one set of prepared backlogs, the sides in turn. What
+ * Throwaway servers, one set of prepared backlogs, the sides in turn. What
  * the figures mean and how to read them: docs/benchmarks.md.
  */
 #include <getopt.h>
@@ -14,6 +14,7 @@
 #include "tests/bench/report_int.h"
 #include "tests/bench/side.h"
 #include "tests/bench/workload.h"
+#include "tests/harness/clickhouse.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
@@ -31,8 +32,9 @@
 static const char usage[] =
     "usage: scripts/bench [--only LIST] [--sides LIST] [--rounds N] [--scale F] [--output FILE]\n"
     "\n"
-    "  --only    what to measure: snapshot, cdc, latency, or names of cases (all)\n"
-    "  --sides   native, peerd, drain (all)\n"
+    "  --only    what to measure: postgres, clickhouse, snapshot, cdc, latency, or names of\n"
+    "            cases (all)\n"
+    "  --sides   native, peerd, pipe, drain, engine (all)\n"
     "  --rounds  how often (3)\n"
     "  --scale   size of the data, 1 being the full run (BENCH_SCALE, else 1)\n"
     "  --output  the JSON file (build/bench.json)\n"
@@ -54,10 +56,23 @@ side_name(enum side s)
 	static const char *const names[] = {
 		[SIDE_NATIVE] = "native",
 		[SIDE_PEERD] = "peerd",
+		[SIDE_PIPE] = "pipe",
 		[SIDE_DRAIN] = "drain",
+		[SIDE_ENGINE] = "engine",
 	};
 
 	return names[s];
+}
+
+const char *
+destination_name(enum destination to)
+{
+	static const char *const names[] = {
+		[TO_POSTGRES] = "postgres",
+		[TO_CLICKHOUSE] = "clickhouse",
+	};
+
+	return names[to];
 }
 
 void
@@ -91,30 +106,32 @@ bench_conninfo(const struct cluster *c, const char *database)
 	    CLUSTER_USER, (int)n, quoted, database);
 }
 
-static void
-want_kind(enum kind kind)
+/* Is this one of those that `name` stands for? */
+static bool
+is_called(const struct workload *w, const char *name)
 {
-	for (size_t i = 0; i < workload_count; i++)
-		workloads[i].wanted |= workloads[i].kind == kind;
+	static const char *const kinds[KIND_COUNT] = {
+		[KIND_SNAPSHOT] = "snapshot",
+		[KIND_STREAM] = "cdc",
+		[KIND_LATENCY] = "latency",
+		[KIND_FORMATS] = "formats",
+	};
+
+	return strcmp(name, w->name) == 0 || strcmp(name, kinds[w->kind]) == 0 ||
+	    strcmp(name, destination_name(w->to)) == 0;
 }
 
 static void
 want(const char *list)
 {
-	static const char *const kinds[] = { "snapshot", "cdc", "latency" };
 	char *rest = text("%s", list), *name;
 
 	while ((name = strsep(&rest, ",")) != NULL) {
-		struct workload *w = workload_find(name);
-		bool known = w != NULL;
+		bool known = false;
 
-		if (w != NULL)
-			w->wanted = true;
-		for (int k = 0; k < 3; k++)
-			if (strcmp(name, kinds[k]) == 0) {
-				want_kind(k);
-				known = true;
-			}
+		for (struct workload *w = workloads; w < workloads + workload_count; w++)
+			if (is_called(w, name))
+				w->wanted = known = true;
 		if (!known)
 			print_usage(stderr);
 	}
@@ -170,7 +187,7 @@ take_options(struct bench *b, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *only = "snapshot,cdc,latency", *sides = "native,peerd,drain";
+	const char *only = "postgres,clickhouse", *sides = "native,peerd,pipe,drain,engine";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -199,26 +216,78 @@ take_options(struct bench *b, int argc, char **argv)
 	take_sides(b, sides);
 }
 
+static bool
+is_wanted(enum destination to)
+{
+	for (const struct workload *w = workloads; w < workloads + workload_count; w++)
+		if (w->wanted && w->to == to)
+			return true;
+	return false;
+}
+
+/* Without an engine the rest is still worth measuring. */
 static void
-open_all(struct bench *b)
+leave_out(enum destination to)
+{
+	for (struct workload *w = workloads; w < workloads + workload_count; w++)
+		if (w->to == to)
+			w->wanted = false;
+}
+
+static void
+open_postgres(struct bench *b)
 {
 	PGconn *conn;
 
-	bench_say("starting two Postgres servers");
-	b->source = cluster_new("source", SETTINGS);
+	bench_say("starting Postgres, the destination");
 	b->destination = cluster_new("destination", SETTINGS);
-	workload_prepare_source(b);
-	b->src = cluster_connect(b->source, SOURCE_DB);
-	for (size_t i = 0; i < workload_count; i++)
-		if (workloads[i].wanted)
-			workload_prepare(b, &workloads[i]);
 	conn = cluster_connect(b->destination, "postgres");
 	sql_exec(conn, "CREATE DATABASE " TARGET_DB);
 	sql_close(&conn);
+}
+
+static void
+open_clickhouse(struct bench *b)
+{
+	bench_say("starting ClickHouse");
+	b->engine = clickhouse_new(CH_CURRENT, "clickhouse");
+}
+
+static void
+prepare_all(struct bench *b)
+{
+	workload_prepare_source(b);
+	b->src = cluster_connect(b->source, SOURCE_DB);
+	for (const struct workload *w = workloads; w < workloads + workload_count; w++) {
+		if (!w->wanted)
+			continue;
+		if (w->kind == KIND_FORMATS)
+			formats_prepare(b, (int)workload_rows(b, w));
+		else
+			workload_prepare(b, w);
+	}
+}
+
+static void
+open_all(struct bench *b)
+{
+	if (is_wanted(TO_CLICKHOUSE) && !clickhouse_available(CH_CURRENT))
+		leave_out(TO_CLICKHOUSE);
+	bench_say("starting Postgres, the source");
+	b->source = cluster_new("source", SETTINGS);
+	if (is_wanted(TO_POSTGRES))
+		open_postgres(b);
+	if (is_wanted(TO_CLICKHOUSE))
+		open_clickhouse(b);
+	prepare_all(b);
 	if (b->with[SIDE_PEERD])
 		side_peerd_open(b);
-	b->meter = meter_new(cluster_pid(b->source), cluster_pid(b->destination),
-	    b->daemon != NULL ? b->daemon->pid : 0);
+	b->meter = meter_new((struct meter_roots){
+	    .source = cluster_pid(b->source),
+	    .destination = b->destination != NULL ? cluster_pid(b->destination) : 0,
+	    .engine = b->engine != NULL ? clickhouse_pid(b->engine) : 0,
+	    .daemon = b->daemon != NULL ? b->daemon->pid : 0,
+	});
 	b->report = report_new();
 }
 
@@ -229,8 +298,39 @@ close_all(struct bench *b)
 	meter_free(&b->meter);
 	side_peerd_close(b);
 	sql_close(&b->src);
+	clickhouse_free(&b->engine);
 	cluster_free(&b->destination);
 	cluster_free(&b->source);
+}
+
+/*
+ * A server that has just been made writes new WAL files, later it uses old ones
+ * again: so the last snapshot, which is the largest, is loaded once for nothing.
+ */
+static void
+warm_up_postgres(const struct bench *b)
+{
+	struct workload *largest = NULL;
+
+	for (struct workload *w = workloads; w < workloads + workload_count; w++)
+		if (w->wanted && w->kind == KIND_SNAPSHOT && w->to == TO_POSTGRES)
+			largest = w;
+	if (largest == NULL)
+		return;
+	(void)measure_run(b, largest, SIDE_PIPE);
+}
+
+static void
+warm_up_clickhouse(const struct bench *b)
+{
+	for (struct workload *w = workloads; w < workloads + workload_count; w++) {
+		if (!w->wanted || w->to != TO_CLICKHOUSE)
+			continue;
+		if (w->kind == KIND_STREAM)
+			measure_learn_end(b, w);
+		if (w->kind == KIND_FORMATS)
+			(void)formats_measure(b, 0, (int)workload_rows(b, w));
+	}
 }
 
 static void
@@ -244,18 +344,40 @@ measure_one(const struct bench *b, struct workload *w, enum side side, int round
 	report_add(b->report, b, w, side, round, &m);
 }
 
-/* The side that goes first changes every round. */
+/* Who goes first changes every round. The limits come last: the engine's needs peerd's rows. */
+static void
+measure_sides(const struct bench *b, struct workload *w, int round)
+{
+	static const enum side movers[] = { SIDE_NATIVE, SIDE_PEERD, SIDE_PIPE };
+	const int n = sizeof(movers) / sizeof(*movers);
+
+	for (int i = 0; i < n; i++)
+		measure_one(b, w, movers[(round - 1 + i) % n], round);
+	measure_one(b, w, SIDE_DRAIN, round);
+	if (b->with[SIDE_PEERD])
+		measure_one(b, w, SIDE_ENGINE, round);
+}
+
+static void
+measure_formats(const struct bench *b, const struct workload *w, int round)
+{
+	for (int f = 0; f < FORMAT_COUNT; f++) {
+		struct format_cost c = formats_measure(b, f, (int)workload_rows(b, w));
+
+		report_add_cost(b->report, f, round, &c);
+	}
+}
+
 static void
 measure_round(const struct bench *b, int round)
 {
-	enum side first = round % 2 == 1 ? SIDE_NATIVE : SIDE_PEERD;
-
 	for (struct workload *w = workloads; w < workloads + workload_count; w++) {
 		if (!w->wanted)
 			continue;
-		measure_one(b, w, first, round);
-		measure_one(b, w, first == SIDE_NATIVE ? SIDE_PEERD : SIDE_NATIVE, round);
-		measure_one(b, w, SIDE_DRAIN, round);
+		if (w->kind == KIND_FORMATS)
+			measure_formats(b, w, round);
+		else
+			measure_sides(b, w, round);
 	}
 }
 
@@ -269,6 +391,9 @@ main(int argc, char **argv)
 	take_options(&b, argc, argv);
 	janitor_start();
 	open_all(&b);
+	bench_say("warming the servers up");
+	warm_up_postgres(&b);
+	warm_up_clickhouse(&b);
 	bench_say("measuring");
 	for (int round = 1; round <= b.rounds; round++) {
 		measure_round(&b, round);
