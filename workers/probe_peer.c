@@ -12,6 +12,8 @@ static const struct {
 } causes[] = {
 	{ "could not translate host name", "check the host's name and this machine's DNS" },
 	{ "could not resolve host", "check the host's name and this machine's DNS" },
+	{ "Failed to resolve", "check the host's name and this machine's DNS" },
+	{ "SSL handshake failed", "check disable_tls, root_ca, certificate and private_key" },
 	{ "Connection refused",
 	    "check host and port; is the server running and does its"
 	    " listen_addresses include this address?" },
