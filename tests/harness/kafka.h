@@ -127,6 +127,7 @@ struct kafka_records {
 struct kafka_reading {
 	size_t count;	       /* end after so many records; 0: at the present end of the topic */
 	bool with_uncommitted; /* what is open or was aborted too */
+	int64_t from;	       /* begin at this offset of each partition */
 	int timeout_ms;	       /* 0: a minute */
 };
 

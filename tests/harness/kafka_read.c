@@ -125,7 +125,7 @@ kafka_read(const struct kafka *k, const char *topic, const struct kafka_reading 
 		"-t",
 		topic,
 		"-o",
-		"beginning",
+		r->from > 0 ? text("%lld", (long long)r->from) : "beginning",
 		"-X",
 		text("isolation.level=read_%scommitted", r->with_uncommitted ? "un" : ""),
 		"-X",
