@@ -7,11 +7,11 @@
 #include "lib/conn/kclient_int.h"
 
 /*
- * A worker has 128 MiB with all of its queues. A record under way takes a few
- * hundred bytes beyond its own.
+ * A worker has 128 MiB with all of its queues. A record under way takes about a
+ * kilobyte beyond its own: each of its headers is a piece of memory.
  */
 #define QUEUE_KBYTES   "32768"
-#define QUEUE_MESSAGES "100000"
+#define QUEUE_MESSAGES "40000"
 
 /* librdkafka's own default */
 #define RECORD_BATCH_BYTES 1000000
@@ -236,7 +236,7 @@ set_option(rd_kafka_conf_t *conf, const char *name, const char *value, struct er
 		if (strcmp(reserved[i], name) == 0)
 			return err_set(err, ERR_CONFIG,
 			    "kafka_config.options: \"%s\" is for peerd to set", name);
-	return set(conf, name, value, err) || err_context(err, "kafka_config.options");
+	return set(conf, name, value, err) || err_context(err, "kafka_config.options.%s", name);
 }
 
 /* What holds for records is whatever was set last. */
