@@ -13,7 +13,7 @@
 
 /* A value of Postgres takes up to 1 GiB and twice that as hexadecimal digits. */
 #define BODY_MAX      (4ull * WAL_MESSAGE_MAX)
-#define BODY_KEEP     (64 * MIB) /* memory that is not given back between chunks */
+#define BODY_KEEP     (128 * MIB) /* memory that is not given back between chunks */
 #define RETRY_US      (600 * USEC_PER_SEC)
 #define RETRY_FIRST   (200 * USEC_PER_MSEC)
 #define RETRY_MAX     (10 * USEC_PER_SEC)

@@ -18,7 +18,7 @@
 
 #define WAIT_MS	  30000
 #define LOAD_ONLY "'initial_snapshot_only': true"
-#define ROWS	  450000 /* of `big`: four full chunks and a half */
+#define ROWS	  600000 /* of `big`: two full chunks and a bit */
 #define ONE_BY_ONE \
 	LOAD_ONLY  \
 	", 'snapshot_max_parallel_workers': 1, 'snapshot_num_rows_per_partition': 10000000"
@@ -155,7 +155,7 @@ START_TEST(large_rows_arrive)
 	on_source("CREATE TABLE large (id int PRIMARY KEY, v text)");
 	on_source("INSERT INTO large SELECT i, repeat(md5(i::text), 65536) FROM"
 		  " generate_series(1, 40) i");
-	on_source("INSERT INTO large VALUES (41, repeat('0123456789abcdef', 2500000))");
+	on_source("INSERT INTO large VALUES (41, repeat('0123456789abcdef', 5000000))");
 	load("large", "public.large:large", LOAD_ONLY);
 	chrig_expect_equal("SELECT id, length(v), md5(v) FROM large ORDER BY id",
 	    "SELECT id, length(v), lower(hex(MD5(v))) FROM app.large ORDER BY id", 0);
@@ -323,7 +323,7 @@ START_TEST(a_killed_loader_leaves_no_double_rows)
 	unsigned rule;
 
 	make_big();
-	rule = on_insert(HTTPFAULT_HOLD, 2);
+	rule = on_insert(HTTPFAULT_HOLD, 1);
 	mirror_create("m", "public.big:big", ONE_BY_ONE);
 	wait_for_hit(rule);
 	kill(daemon_worker("snapshot m"), SIGKILL);
@@ -338,7 +338,7 @@ START_TEST(a_killed_mirror_worker_starts_over)
 	unsigned rule;
 
 	make_big();
-	rule = on_insert(HTTPFAULT_HOLD, 2);
+	rule = on_insert(HTTPFAULT_HOLD, 1);
 	mirror_create("m", "public.big:big", ONE_BY_ONE);
 	wait_for_hit(rule);
 	kill(daemon_worker("mirror m"), SIGKILL);
