@@ -7,6 +7,7 @@
 #   make                 build/bin/{peerd,peerd-worker,peerctl}
 #   make deps            install the Debian packages (root, or through sudo)
 #   make demo            two throwaway clusters, a mirror between them, live
+#   make demo-clickhouse the same with ClickHouse as the destination
 #   make test            build with sanitizers, run unit, end-to-end and short fault tests
 #   make fault bench fuzz lint format headers install
 #
@@ -80,7 +81,7 @@ libs	= $(call lib,$(1)) $(foreach b,$(BELOW_$(1)),$(call lib,$(b)))
 
 BINS	:= $(BUILD)/bin/peerd $(BUILD)/bin/peerd-worker $(BUILD)/bin/peerctl
 
-.PHONY: all deps demo test unit bench fault fuzz lint format headers install clean
+.PHONY: all deps demo demo-clickhouse test unit bench fault fuzz lint format headers install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -221,6 +222,12 @@ demo:
 	$(Q)scripts/install-deps --if-missing
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)BUILD=$(BUILD) scripts/demo
+
+demo-clickhouse:
+	$(Q)scripts/install-deps --if-missing
+	$(Q)scripts/install-clickhouse --if-missing || true
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(CHDBD)
+	$(Q)BUILD=$(BUILD) scripts/demo clickhouse
 
 deps:
 	$(Q)scripts/install-deps
