@@ -12,14 +12,19 @@
 
 /* ---- names and texts */
 
+/* As ClickHouse writes it itself: what it says of a table is compared with this. */
 static void
 quote(struct buf *sql, const char *s, char mark)
 {
+	static const char controls[] = "\b\f\n\r\t", letters[] = "bfnrt";
+	const char *control;
+
 	buf_char(sql, mark);
 	for (; *s != '\0'; s++) {
-		if (*s == mark || *s == '\\')
+		control = strchr(controls, *s);
+		if (control != NULL || *s == mark || *s == '\\')
 			buf_char(sql, '\\');
-		buf_char(sql, *s);
+		buf_char(sql, control != NULL ? letters[control - controls] : *s);
 	}
 	buf_char(sql, mark);
 }

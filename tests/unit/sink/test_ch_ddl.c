@@ -298,10 +298,10 @@ START_TEST(adding_a_column)
 	struct ch_column c;
 
 	begin(CURRENT);
-	ck_assert(fx_init(&c, fx_column("n`w", "int4", 23, 'b', 0), NULL));
+	ck_assert(fx_init(&c, fx_column("n`\tw", "int4", 23, 'b', 0), NULL));
 	ch_ddl_add_column(table(), &c, NULL, fx.a, &list);
 	ck_assert_str_eq(list.sql[0],
-	    "ALTER TABLE `db`.`t` ADD COLUMN IF NOT EXISTS `n\\`w` Nullable(Int32)");
+	    "ALTER TABLE `db`.`t` ADD COLUMN IF NOT EXISTS `n\\`\\tw` Nullable(Int32)");
 	ch_ddl_add_column(table(), &c, "it's", fx.a, &list);
 	ck_assert(strstr(list.sql[0], " DEFAULT CAST('it\\'s' AS Nullable(Int32))") != NULL);
 	fx_end();
