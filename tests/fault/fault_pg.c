@@ -15,64 +15,26 @@
  * The seed decides which faults come when and what the load does; it is
  * printed. Exits 0 when all held.
  */
-#include <getopt.h>
-#include <signal.h>
-
-#include "lib/base/clock.h"
-#include "lib/base/err.h"
-#include "lib/base/str.h"
-#include "tests/harness/api.h"
 #include "tests/harness/bank.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/compare.h"
-#include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
-#include "tests/harness/janitor.h"
+#include "tests/harness/fault.h"
 #include "tests/harness/mirror.h"
 #include "tests/harness/poll.h"
-#include "tests/harness/proc.h"
 #include "tests/harness/sql.h"
 
-#define CLIENTS	       3
-#define CATCH_UP_MS    120000
-#define SNAPSHOT_MS    180000
-#define FAULT_DELAY_MS 300
-#define ANEW_EVERY     7 /* rounds between two snapshots, on average */
-#define MIRROR	       "bank"
-#define ROLE	       "mirror_role"
-#define ROLE_PASSWORD  "role-secret"
-#define OPTIONS                                                                 \
-	"'soft_delete_col_name': '', 'snapshot_num_rows_per_partition': 2000, " \
-	"'snapshot_max_parallel_workers': 2, 'snapshot_num_tables_in_parallel': 2"
+#define SHORT_ROUNDS 20
+#define OPTIONS	     "'soft_delete_col_name': '', " FAULT_SNAPSHOT_OPTIONS
 
 static struct {
-	uint64_t seed, random;
-	int rounds, scale;
-	usec_t end; /* no new round begins after it */
-	struct cluster *source, *destination;
-	struct daemon *daemon;
-	struct bank_load *load;
-	PGconn *d; /* the reader of the destination; NULL while that is down */
-	int64_t mark;
+	struct cluster *destination;
+	PGconn *d;	/* the reader of the destination; NULL while that is down */
 	int64_t states; /* of the destination that were read and right */
 	int64_t snapshots;
-	int round;
-} run = { .rounds = 20, .scale = 1 };
-
-static unsigned
-up_to(unsigned n)
-{
-	return (unsigned)(bank_random(&run.random) % n);
-}
+} run;
 
 /* ---- looking at the destination */
-
-static void
-give_up(const char *words)
-{
-	test_fail("fault_pg: round %d, seed %llu: %s", run.round, (unsigned long long)run.seed,
-	    words);
-}
 
 /* Read one state, if the destination answers at all. */
 static void
@@ -82,7 +44,7 @@ check_once(void)
 
 	if (run.d == NULL || PQstatus(run.d) != CONNECTION_OK) {
 		sql_close(&run.d);
-		run.d = cluster_try_connect(run.destination, "app");
+		run.d = cluster_try_connect(run.destination, FAULT_DATABASE);
 	}
 	if (run.d == NULL)
 		return;
@@ -90,7 +52,8 @@ check_once(void)
 	if (words == NULL)
 		return;
 	if (strcmp(words, "ok") != 0)
-		give_up(text("the destination shows a state that the source never had:%s", words));
+		fault_give_up(
+		    text("the destination shows a state that the source never had:%s", words));
 	run.states++;
 }
 
@@ -109,148 +72,50 @@ check_for(int ms)
 
 /* ---- the mirror */
 
-/* The source may be on its way down or up still: what was done to it lasts a while. */
-static bool
-mark_written(void)
-{
-	PGconn *c = cluster_try_connect(run.source, "app");
-	bool ok = c != NULL && bank_mark(c, run.mark);
-
-	sql_close(&c);
-	return ok;
-}
-
-static void
-write_mark(void)
-{
-	run.mark++;
-	if (!poll_until(CATCH_UP_MS, mark_written()))
-		give_up("the source does not come back");
-}
-
 static void
 wait_caught_up(void)
 {
-	write_mark();
-	if (!poll_until(CATCH_UP_MS, checked_and_marked(run.mark)))
-		give_up(text("changes do not arrive any more; the mirror is %s: %s",
-		    mirror_state(MIRROR), mirror_errors(MIRROR)));
+	fault_mark();
+	if (!poll_until(FAULT_CATCH_UP_MS, checked_and_marked(fault.mark)))
+		fault_give_up(text("changes do not arrive any more; the mirror is %s: %s",
+		    mirror_state(FAULT_MIRROR), mirror_errors(FAULT_MIRROR)));
 }
 
 static void
 create_mirror(void)
 {
-	mirror_create(MIRROR, bank_tables, OPTIONS);
+	mirror_create(FAULT_MIRROR, bank_tables, OPTIONS);
 	run.snapshots++;
-}
-
-static bool
-is_running(void)
-{
-	const char *state = mirror_state(MIRROR);
-
-	if (strcmp(state, "STATUS_FAILED") == 0)
-		give_up(text("the mirror failed: %s", mirror_errors(MIRROR)));
-	return strcmp(state, "STATUS_RUNNING") == 0;
-}
-
-static void
-wait_until_running(void)
-{
-	if (!poll_until(SNAPSHOT_MS, is_running()))
-		give_up(text("the snapshot does not end: %s", mirror_errors(MIRROR)));
 }
 
 static void
 drop_destination_tables(void)
 {
-	PGconn *c = cluster_connect(run.destination, "app");
+	PGconn *c = cluster_connect(run.destination, FAULT_DATABASE);
 
 	for (int i = 0; bank_table_names[i] != NULL; i++)
 		sql_exec(c, "DROP TABLE IF EXISTS %s", bank_table_names[i]);
 	sql_close(&c);
 }
 
-/* ---- faults; each says whether it found something to hit */
-
-static bool
-kill_process(pid_t pid)
-{
-	return pid > 0 && kill(pid, SIGKILL) == 0;
-}
-
-static bool
-kill_mirror_worker(void)
-{
-	return kill_process(daemon_worker("mirror " MIRROR));
-}
-
-static bool
-kill_snapshot_worker(void)
-{
-	return kill_process(daemon_worker("snapshot " MIRROR));
-}
-
-static bool
-kill_daemon(void)
-{
-	daemon_kill(run.daemon);
-	daemon_start(run.daemon);
-	return true;
-}
-
-static bool
-restart_daemon(void)
-{
-	daemon_stop(run.daemon);
-	daemon_start(run.daemon);
-	return true;
-}
-
-static bool
-kill_source_backend(void)
-{
-	return cluster_kill_backend(run.source, "usename = '" ROLE "'");
-}
+/* ---- faults */
 
 static bool
 kill_destination_backend(void)
 {
-	return cluster_kill_backend(run.destination, "usename = '" ROLE "'");
+	return fault_kill_backend(run.destination);
 }
 
 static bool
 terminate_backends(void)
 {
-	struct cluster *c = up_to(2) == 0 ? run.source : run.destination;
-	PGconn *conn = cluster_try_connect(c, "postgres");
-	bool hit = conn != NULL &&
-	    sql_try(conn,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-		"WHERE usename = '" ROLE "'");
-
-	sql_close(&conn);
-	return hit;
-}
-
-static bool
-crash_source(void)
-{
-	cluster_restart(run.source, CLUSTER_IMMEDIATE);
-	return true;
+	return fault_terminate_backends(fault_up_to(2) == 0 ? fault.source : run.destination);
 }
 
 static bool
 crash_destination(void)
 {
 	cluster_restart(run.destination, CLUSTER_IMMEDIATE);
-	return true;
-}
-
-static bool
-restart_source(void)
-{
-	cluster_restart(run.source, CLUSTER_FAST);
 	return true;
 }
 
@@ -264,7 +129,7 @@ restart_destination(void)
 static bool
 kill_worker_and_destination(void)
 {
-	bool hit = kill_mirror_worker();
+	bool hit = fault_kill_mirror_worker();
 
 	return kill_destination_backend() && hit;
 }
@@ -272,61 +137,45 @@ kill_worker_and_destination(void)
 static bool
 pause_and_resume(void)
 {
-	mirror_change(MIRROR, "STATUS_PAUSED");
-	check_for((int)up_to(FAULT_DELAY_MS));
-	mirror_change(MIRROR, "STATUS_RUNNING");
+	mirror_change(FAULT_MIRROR, "STATUS_PAUSED");
+	check_for((int)fault_up_to(FAULT_DELAY_MS));
+	mirror_change(FAULT_MIRROR, "STATUS_RUNNING");
 	return true;
 }
 
-struct fault {
-	const char *name;
-	int share;
-	bool (*inflict)(void);
-};
-
-static const struct fault steady_faults[] = {
-	{ "kill -9 the mirror worker", 30, kill_mirror_worker },
-	{ "kill -9 the daemon", 15, kill_daemon },
-	{ "restart the daemon", 5, restart_daemon },
-	{ "kill -9 a source backend", 10, kill_source_backend },
+static const struct fault_kind steady_faults[] = {
+	{ "kill -9 the mirror worker", 30, fault_kill_mirror_worker },
+	{ "kill -9 the daemon", 15, fault_kill_daemon },
+	{ "restart the daemon", 5, fault_restart_daemon },
+	{ "kill -9 a source backend", 10, fault_kill_source_backend },
 	{ "kill -9 a destination backend", 15, kill_destination_backend },
 	{ "terminate the mirror's backends", 5, terminate_backends },
-	{ "crash the source cluster", 4, crash_source },
+	{ "crash the source cluster", 4, fault_crash_source },
 	{ "crash the destination cluster", 4, crash_destination },
-	{ "restart the source cluster", 2, restart_source },
+	{ "restart the source cluster", 2, fault_restart_source },
 	{ "restart the destination cluster", 2, restart_destination },
 	{ "kill -9 worker and destination backend", 4, kill_worker_and_destination },
 	{ "pause and resume", 4, pause_and_resume },
 };
 
-static const struct fault snapshot_faults[] = {
-	{ "kill -9 a snapshot worker", 35, kill_snapshot_worker },
-	{ "kill -9 the mirror worker", 20, kill_mirror_worker },
-	{ "kill -9 the daemon", 15, kill_daemon },
-	{ "kill -9 a source backend", 10, kill_source_backend },
+static const struct fault_kind snapshot_faults[] = {
+	{ "kill -9 a snapshot worker", 35, fault_kill_snapshot_worker },
+	{ "kill -9 the mirror worker", 20, fault_kill_mirror_worker },
+	{ "kill -9 the daemon", 15, fault_kill_daemon },
+	{ "kill -9 a source backend", 10, fault_kill_source_backend },
 	{ "kill -9 a destination backend", 10, kill_destination_backend },
-	{ "crash the source cluster", 5, crash_source },
+	{ "crash the source cluster", 5, fault_crash_source },
 	{ "crash the destination cluster", 5, crash_destination },
 };
-
-static const struct fault *
-choose(const struct fault *faults)
-{
-	int at = (int)up_to(100);
-
-	while (at >= faults->share)
-		at -= (faults++)->share;
-	return faults;
-}
 
 /* ---- rounds */
 
 static const char *
 steady_round(void)
 {
-	const struct fault *f = choose(steady_faults);
+	const struct fault_kind *f = fault_choose(steady_faults);
 
-	check_for((int)up_to(FAULT_DELAY_MS));
+	check_for((int)fault_up_to(FAULT_DELAY_MS));
 	return text("%s%s", f->name, f->inflict() ? "" : " (nothing to hit)");
 }
 
@@ -334,15 +183,15 @@ steady_round(void)
 static const char *
 snapshot_round(void)
 {
-	const struct fault *f = choose(snapshot_faults);
+	const struct fault_kind *f = fault_choose(snapshot_faults);
 	bool hit;
 
-	mirror_drop(MIRROR);
+	mirror_drop(FAULT_MIRROR);
 	drop_destination_tables();
 	create_mirror();
-	(void)poll_until((int)up_to(FAULT_DELAY_MS * 4), is_running());
+	(void)poll_until((int)fault_up_to(FAULT_DELAY_MS * 4), fault_mirror_runs());
 	hit = f->inflict();
-	wait_until_running();
+	fault_mirror_wait();
 	return text("new snapshot, %s%s", f->name, hit ? "" : " (nothing to hit)");
 }
 
@@ -350,66 +199,35 @@ static void
 one_round(void)
 {
 	usec_t began = clock_mono_us();
-	const char *words = up_to(ANEW_EVERY) == 0 ? snapshot_round() : steady_round();
+	const char *words = fault_up_to(FAULT_ANEW_EVERY) == 0 ? snapshot_round() : steady_round();
 
 	wait_caught_up();
-	printf("round %d/%d  %-58s %6.1f s  %lld states read, %lld transactions\n", run.round,
-	    run.rounds, words, (double)(clock_mono_us() - began) / (double)USEC_PER_SEC,
-	    (long long)run.states, (long long)bank_load_commits(run.load));
+	printf("round %d/%d  %-58s %6.1f s  %lld states read, %lld transactions\n", fault.round,
+	    fault.rounds, words, (double)(clock_mono_us() - began) / (double)USEC_PER_SEC,
+	    (long long)run.states, (long long)fault_commits());
 	fflush(stdout);
 }
 
 /* ---- begin and end */
 
 static void
-make_database(const struct cluster *c, bool fill)
+begin(int argc, char **argv)
 {
-	PGconn *conn = cluster_connect(c, "postgres");
-
-	sql_exec(conn, "CREATE ROLE " ROLE " LOGIN SUPERUSER PASSWORD '" ROLE_PASSWORD "'");
-	sql_exec(conn, "CREATE DATABASE app");
-	sql_close(&conn);
-	if (!fill)
-		return;
-	conn = cluster_connect(c, "app");
-	bank_create(conn, run.scale);
-	sql_close(&conn);
-}
-
-static void
-create_peer(const char *name, const struct cluster *c)
-{
-	api_expect(200,
-	    api_post("/peers/create",
-		json("{'peer': {'name': '%s', 'type': 'POSTGRES', 'postgres_config': "
-		     "{'host': 'localhost', "
-		     "'port': %d, 'user': '" ROLE "', 'password': '" ROLE_PASSWORD
-		     "', 'database': 'app'}}}",
-		    name, c->port)));
-}
-
-static void
-begin(void)
-{
-	run.source = cluster_new("source", NULL);
+	fault_begin(argc, argv, "fault_pg", SHORT_ROUNDS);
 	run.destination = cluster_new("destination", NULL);
-	make_database(run.source, true);
-	make_database(run.destination, false);
-	run.daemon = daemon_new("peerd");
-	api_use(run.daemon);
-	create_peer("src", run.source);
-	create_peer("dst", run.destination);
-	run.load = bank_load_start(run.source, "app", CLIENTS, run.seed);
+	fault_make_database(run.destination);
+	fault_create_peer("dst", run.destination);
+	fault_load_start();
 	create_mirror();
-	wait_until_running();
+	fault_mirror_wait();
 	wait_caught_up();
 }
 
 static int64_t
 compare_all(void)
 {
-	PGconn *s = cluster_connect(run.source, "app");
-	PGconn *d = cluster_connect(run.destination, "app");
+	PGconn *s = cluster_connect(fault.source, FAULT_DATABASE);
+	PGconn *d = cluster_connect(run.destination, FAULT_DATABASE);
 	int64_t rows, sum = 0;
 	const char *words;
 
@@ -418,7 +236,7 @@ compare_all(void)
 
 		words = table_difference(s, t, d, t, table_columns(s, t), &rows);
 		if (words != NULL)
-			give_up(words);
+			fault_give_up(words);
 		sum += rows;
 	}
 	sql_close(&s);
@@ -429,78 +247,27 @@ compare_all(void)
 static void
 finish(void)
 {
-	int64_t commits = bank_load_commits(run.load), rows;
+	int64_t rows;
 
-	bank_load_stop(&run.load);
+	fault_load_stop();
 	wait_caught_up();
 	rows = compare_all();
-	mirror_drop(MIRROR);
+	mirror_drop(FAULT_MIRROR);
 	sql_close(&run.d);
-	daemon_free(&run.daemon);
-	cluster_free(&run.source);
+	fault_end();
 	cluster_free(&run.destination);
 	printf("fault_pg: seed %llu: %d rounds, %lld snapshots, %lld source transactions, %lld "
-	       "states of the "
-	       "destination read, none wrong; %lld rows compared, all equal\n",
-	    (unsigned long long)run.seed, run.round, (long long)run.snapshots, (long long)commits,
-	    (long long)run.states, (long long)rows);
-}
-
-static uint64_t
-number(const char *words, uint64_t max)
-{
-	struct err err = ERR_INIT;
-	uint64_t n = 0;
-
-	if (!str_to_u64(words, 0, max, &n, &err))
-		test_fail("fault_pg: %s", err.msg);
-	return n;
-}
-
-static void
-read_options(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "short", no_argument, NULL, 'S' },
-		{ "long", no_argument, NULL, 'L' },
-		{ "seed", required_argument, NULL, 's' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "seconds", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
-	};
-	uint64_t seconds = 180;
-	int c;
-
-	run.seed = (uint64_t)clock_wall_us() % 1000000;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'L') {
-			run.rounds = 200;
-			run.scale = 5;
-			seconds = 7200;
-		} else if (c == 's')
-			run.seed = number(optarg, UINT64_MAX);
-		else if (c == 'r')
-			run.rounds = (int)number(optarg, 1000000);
-		else if (c == 't')
-			seconds = number(optarg, 1000000);
-		else if (c != 'S')
-			exit(2);
-	}
-	run.random = run.seed;
-	run.end = clock_mono_us() + (usec_t)seconds * USEC_PER_SEC;
+	       "states of the destination read, none wrong; %lld rows compared, all equal\n",
+	    (unsigned long long)fault.seed, fault.round, (long long)run.snapshots,
+	    (long long)fault_commits(), (long long)run.states, (long long)rows);
 }
 
 int
 main(int argc, char **argv)
 {
-	read_options(argc, argv);
-	printf("fault_pg: seed %llu, %d rounds\n", (unsigned long long)run.seed, run.rounds);
-	janitor_start();
-	begin();
-	while (run.round < run.rounds && clock_mono_us() < run.end) {
-		run.round++;
+	begin(argc, argv);
+	while (fault_next_round())
 		one_round();
-	}
 	finish();
 	return 0;
 }
