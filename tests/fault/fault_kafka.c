@@ -11,7 +11,7 @@
  * within a deadline.
  *
  * kcat, a read_committed consumer, rebuilds the tables from the topics
- * (kafka_state.h), in one of two layouts that take turns by chance:
+ * (kafka_state.h), in one of two layouts that take turns with every snapshot:
  *
  *	one topic of one partition for all tables: each time it has been read
  *	to its end the tables must satisfy the bank's invariants, which only
@@ -38,10 +38,11 @@
 #include "tests/harness/poll.h"
 #include "tests/harness/sql.h"
 
-#define DOWN_MS	      1000 /* how long a broker is away at most */
-#define CLIENTS	      2
-#define EACH_PARTS    3
-#define ARGUMENTS_MAX 16
+#define HIT_MS	     5000
+#define DOWN_MS	     1000 /* how long a broker is away at most */
+#define SHORT_ROUNDS 7
+#define CLIENTS	     2
+#define EACH_PARTS   3
 
 static struct {
 	struct kafka *kafka;
@@ -164,7 +165,7 @@ static void
 create_mirror(void)
 {
 	run.snapshots++;
-	run.is_one_topic = fault_up_to(3) > 0;
+	run.is_one_topic = run.snapshots % 2 == 1;
 	run.next = 0;
 	kafka_state_forget(run.rebuilt);
 	mirror_create(FAULT_MIRROR, bank_tables,
@@ -235,6 +236,16 @@ move_leader(void)
 	return true;
 }
 
+/* As soon as there is one. */
+static bool
+kill_loader(void)
+{
+	bool hit = false;
+
+	(void)poll_until(HIT_MS, (hit = fault_kill_snapshot_worker()) || fault_mirror_runs());
+	return hit;
+}
+
 static bool
 pause_and_resume(void)
 {
@@ -259,7 +270,7 @@ static const struct fault_kind steady_faults[] = {
 };
 
 static const struct fault_kind snapshot_faults[] = {
-	{ "kill -9 a snapshot worker", 40, fault_kill_snapshot_worker },
+	{ "kill -9 a snapshot worker", 40, kill_loader },
 	{ "kill -9 the mirror worker", 15, fault_kill_mirror_worker },
 	{ "kill -9 the daemon", 10, fault_kill_daemon },
 	{ "kill -9 a source backend", 8, fault_kill_source_backend },
@@ -326,16 +337,10 @@ make_reader(void)
 	sql_close(&s);
 }
 
-/* Fewer rounds than elsewhere: brokers take their time. What argv says wins. */
 static void
 begin(int argc, char **argv)
 {
-	char *args[ARGUMENTS_MAX] = { argv[0], text("--rounds=7"), text("--seconds=75") };
-	int n = 3;
-
-	for (int i = 1; i < argc && n < ARGUMENTS_MAX - 1; i++)
-		args[n++] = argv[i];
-	fault_begin(n, args, "fault_kafka");
+	fault_begin(argc, argv, "fault_kafka", SHORT_ROUNDS);
 	make_reader();
 	run.kafka = kafka_new("kafka", fault.scale > 1 ? KAFKA_NODES_MAX : 1, KAFKA_FOR_TESTS);
 	api_expect(200,

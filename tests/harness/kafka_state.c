@@ -21,8 +21,8 @@ static const char schema[] =
     " key text, value jsonb, id text);"
     "CREATE UNLOGGED TABLE records (topic text, part int, off bigint, id text PRIMARY KEY,"
     " place numeric);"
-    "CREATE UNLOGGED TABLE state (tab text, key text, n bigint NOT NULL, value jsonb,"
-    " PRIMARY KEY (tab, key));"
+    "CREATE TABLE state (tab text, key text, n bigint NOT NULL, value jsonb,"
+    " PRIMARY KEY (tab, key)) PARTITION BY LIST (tab);"
     "CREATE FUNCTION place(op text, id text) RETURNS numeric IMMUTABLE LANGUAGE sql AS $$"
     " SELECT CASE WHEN op = 'read' THEN 0 ELSE"
     " ((split_part(id, ':', 1)::pg_lsn - '0/0') * 10000000000 + split_part(id, ':', 2)::bigint)"
@@ -65,6 +65,8 @@ make_view(PGconn *here, PGconn *source, const char *table)
 	    " WHERE attrelid = '%s'::regclass AND attnum > 0 AND NOT attisdropped",
 	    table);
 
+	sql_exec(here, "CREATE UNLOGGED TABLE state_%s PARTITION OF state FOR VALUES IN ('%s')",
+	    table, table);
 	sql_exec(here,
 	    "CREATE VIEW %s AS SELECT %s FROM state, generate_series(1, n) WHERE tab = '%s'", table,
 	    columns, table);
