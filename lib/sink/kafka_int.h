@@ -66,8 +66,13 @@ struct kafka_walk {
 	struct kafka_transaction_count *counts; /* room for as many */
 	usec_t now;
 
+	struct arena *found; /* a row that was looked for */
+
 	/* The table cannot go on; its changes are left out from here on. */
 	void (*on_table_error)(void *arg, struct table *t, const struct err *err);
+	/* As sink.h has it. */
+	bool (*find_row)(void *arg, const struct table *t, const struct row *row, struct arena *a,
+	    const struct row **row_r, struct err *err);
 	void *arg;
 };
 

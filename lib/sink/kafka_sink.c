@@ -58,7 +58,18 @@ enum note_kind {
 	NOTE_APPLIED,
 	NOTE_DURABLE,
 	NOTE_TABLE_ERROR,
+	NOTE_FIND,
 	NOTE_ERROR
+};
+
+/* A row that the thread asks the loop for, and waits. */
+struct find {
+	const struct table *t;
+	const struct row *row;
+	struct arena *a;
+	const struct row *found;
+	struct err err;
+	bool done;
 };
 
 /* From the thread to the loop. */
@@ -68,6 +79,7 @@ struct note {
 	struct batch *b;
 	lsn_t lsn;
 	struct table *t;
+	struct find *find;
 	struct err err;
 };
 
@@ -146,6 +158,41 @@ on_table_error(void *arg, struct table *t, const struct err *err)
 	post(s, &n);
 }
 
+static bool
+find_row(void *arg, const struct table *t, const struct row *row, struct arena *a,
+    const struct row **row_r, struct err *err)
+{
+	struct find f = { .t = t, .row = row, .a = a };
+	const struct note n = { .kind = NOTE_FIND, .find = &f };
+	struct kafka_sink *s = arg;
+
+	post(s, &n);
+	pthread_mutex_lock(&s->lock);
+	while (!f.done && !s->stop)
+		pthread_cond_wait(&s->work, &s->lock);
+	if (!f.done)
+		err_set(&f.err, ERR_CANCELLED, "interrupted");
+	pthread_mutex_unlock(&s->lock);
+	if (f.err.code != ERR_NONE) {
+		*err = f.err;
+		return false;
+	}
+	*row_r = f.found;
+	return true;
+}
+
+static void
+answer_find(struct kafka_sink *s, struct find *f)
+{
+	const struct sink_callbacks *cb = s->base.cb;
+
+	cb->find_row(cb->arg, f->t, f->row, f->a, &f->found, &f->err);
+	pthread_mutex_lock(&s->lock);
+	f->done = true;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static struct note *
 take_notes(struct kafka_sink *s)
 {
@@ -163,7 +210,7 @@ take_notes(struct kafka_sink *s)
 }
 
 static void
-tell(const struct kafka_sink *s, const struct note *n)
+tell(struct kafka_sink *s, const struct note *n)
 {
 	const struct sink_callbacks *cb = s->base.cb;
 
@@ -176,6 +223,9 @@ tell(const struct kafka_sink *s, const struct note *n)
 		break;
 	case NOTE_TABLE_ERROR:
 		cb->on_table_error(cb->arg, n->t, &n->err);
+		break;
+	case NOTE_FIND:
+		answer_find(s, n->find);
 		break;
 	case NOTE_ERROR:
 		cb->on_error(cb->arg, &n->err);
@@ -668,6 +718,7 @@ init_walk(struct kafka_sink *s)
 	kafka_walk_init(&s->walk, n);
 	s->walk.out = &s->out;
 	s->walk.on_table_error = on_table_error;
+	s->walk.find_row = find_row;
 	s->walk.arg = s;
 	s->walk.tables = xcalloc(n + 1, sizeof(*s->walk.tables));
 	for (i = 0; i < n; i++)

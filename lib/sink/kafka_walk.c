@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/base/err.h"
+#include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/sink/kafka_int.h"
 
@@ -10,6 +11,7 @@ kafka_walk_init(struct kafka_walk *w, uint32_t ntables)
 {
 	w->touched = xcalloc(ntables + 1, sizeof(*w->touched));
 	w->counts = xcalloc(ntables + 1, sizeof(*w->counts));
+	w->found = arena_new(64 * KIB);
 }
 
 void
@@ -17,6 +19,7 @@ kafka_walk_done(struct kafka_walk *w)
 {
 	free(w->touched);
 	free(w->counts);
+	arena_free(&w->found);
 }
 
 /* ---- source transactions */
@@ -113,17 +116,46 @@ table_failed(struct kafka_walk *w, struct kafka_walk_table *wt, struct err *err)
 	return true;
 }
 
+/*
+ * Large values that did not change and were not sent: the source has them,
+ * perhaps newer by now, unless the row is gone or has another key.
+ */
+static bool
+fill(struct kafka_walk *w, const struct change *c, struct change *full_r, struct err *err)
+{
+	const struct row *found;
+
+	*full_r = *c;
+	if (c->new == NULL || c->new->unchanged == 0 || c->old_whole ||
+	    w->out->opt->unchanged != KAFKA_UNCHANGED_FILL)
+		return true;
+	arena_reset(w->found);
+	if (!w->find_row(w->arg, c->table, c->new, w->found, &found, err))
+		return false;
+	if (found != NULL)
+		full_r->new = row_merge(w->found, c->table, found, c->new);
+	return true;
+}
+
+static bool
+send_change(struct kafka_walk *w, struct kafka_walk_table *wt, const struct change *c,
+    struct err *err)
+{
+	const struct kafka_origin o = origin_of(w, wt);
+	struct kafka_records list = { .n = 0 };
+	struct change full;
+
+	return fill(w, c, &full, err) &&
+	    kafka_record_build(w->out->e, wt->kt, &full, &o, &list, err) &&
+	    kafka_out_send(w->out, &list, err);
+}
+
 static bool
 walk_change(struct kafka_walk *w, const struct change *c, struct err *err)
 {
 	struct kafka_walk_table *wt = &w->tables[c->table->index];
-	const struct kafka_origin o = origin_of(w, wt);
-	struct kafka_records list = { .n = 0 };
 
-	if (!wt->stopped &&
-	    (!kafka_record_build(w->out->e, wt->kt, c, &o, &list, err) ||
-		!kafka_out_send(w->out, &list, err)) &&
-	    !table_failed(w, wt, err))
+	if (!wt->stopped && !send_change(w, wt, c, err) && !table_failed(w, wt, err))
 		return false;
 	count(w, wt);
 	return true;

@@ -289,6 +289,17 @@ START_TEST(a_new_column_arrives)
 }
 END_TEST
 
+START_TEST(a_value_that_was_not_sent_is_filled_in)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v int, w text);"
+		  " ALTER TABLE t ALTER w SET STORAGE EXTERNAL");
+	mirror_run("fills", "public.t", STREAM_ONLY ENV(", 'PEERD_KAFKA_UNCHANGED': 'fill'"));
+	on_source("INSERT INTO t SELECT i, 0, repeat('x', 5000) FROM generate_series(1, 5) i");
+	on_source("UPDATE t SET v = v + 1");
+	expect_rebuilt("fills", "t");
+}
+END_TEST
+
 START_TEST(records_that_are_too_large_stop_their_table)
 {
 	on_source("CREATE TABLE t (id int PRIMARY KEY, v int, w text);"
@@ -571,6 +582,7 @@ kafka_suite(void)
 	suite_test(tc, a_mirror_pauses_and_resumes);
 	suite_test(tc, a_large_transaction_is_one);
 	suite_test(tc, a_new_column_arrives);
+	suite_test(tc, a_value_that_was_not_sent_is_filled_in);
 	suite_test(tc, records_that_are_too_large_stop_their_table);
 	suite_test(tc, records_that_are_too_large_are_split);
 	suite_test(tc, topics_that_are_missing_are_refused_if_wished);
