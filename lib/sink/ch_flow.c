@@ -1,6 +1,7 @@
 /*
- * A table's share of a run, in parts: rows that must be looked up first are
- * asked for, then everything is encoded and inserted. A few tables at a time.
+ * A table's share of a run, in parts: rows that must be looked up are asked for
+ * before they are encoded; what is encoded is inserted when it is enough, or
+ * all. A few tables at a time.
  */
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
@@ -11,6 +12,7 @@
 #define BODY_SOON   (16 * MIB)		     /* of an insert: then it is sent */
 #define BODY_MAX    (4ull * WAL_MESSAGE_MAX) /* one row may be a gigabyte, and grow as hex */
 #define QUERY_MAX   (64 * MIB)
+#define TELL_EVERY  (60 * USEC_PER_SEC)
 
 struct ch_flow {
 	struct ch_sink *s;
@@ -20,6 +22,7 @@ struct ch_flow {
 	struct arena *part;		/* what was found for it */
 	struct ch_call ask, insert;
 	struct buf sql, body;
+	uint64_t rows; /* in body */
 	struct slice body_slice;
 	char token[64];
 };
@@ -37,11 +40,32 @@ flow_done(struct ch_flow *f)
 	buf_done(&f->body);
 }
 
+/* What the mirror wants to be cleared is counted all the same, and told now and then. */
+static void
+tell_cleared(struct ch_flow *f)
+{
+	const struct sink_callbacks *cb = f->s->base.cb;
+	uint64_t count = f->images.ct->cleared;
+	struct ch_target *g = f->target;
+	usec_t now = clock_mono_us();
+
+	if (count == g->cleared_told || (g->told_at != 0 && now - g->told_at < TELL_EVERY))
+		return;
+	g->cleared_told = count;
+	g->told_at = now;
+	cb->on_warning(cb->arg,
+	    arena_printf(f->s->run,
+		"table %s: %llu values so far did not fit and were replaced (on_lossy_value = "
+		"null)",
+		g->t->destination_label, (unsigned long long)count));
+}
+
 static void
 flow_end(struct ch_flow *f)
 {
 	struct ch_sink *s = f->s;
 
+	tell_cleared(f);
 	flow_done(f);
 	s->active--;
 	start_more(s);
@@ -73,7 +97,8 @@ on_inserted(void *arg, const struct ch_answer *answer, const struct err *err)
 		flow_fail(f, &why);
 		return;
 	}
-	f->from = f->to;
+	buf_reset(&f->body);
+	f->rows = 0;
 	flow_next(f);
 }
 
@@ -83,7 +108,7 @@ on_inserted(void *arg, const struct ch_answer *answer, const struct err *err)
  * contents, and drop rows that come again after a TRUNCATE.
  */
 static void
-insert(struct ch_flow *f, uint64_t rows)
+insert(struct ch_flow *f)
 {
 	struct ch_sink *s = f->s;
 
@@ -97,7 +122,7 @@ insert(struct ch_flow *f, uint64_t rows)
 		.body = &f->body_slice,
 		.nbody = 1,
 		.token = f->token,
-		.rows = rows,
+		.rows = f->rows,
 	};
 	ch_call_send(&f->insert);
 }
@@ -121,7 +146,7 @@ ask_source(struct ch_flow *f, struct ch_image *im, struct err *err)
 }
 
 static bool
-encode_image(struct ch_flow *f, struct ch_image *im, const struct ch_founds *founds, uint64_t *rows,
+encode_image(struct ch_flow *f, struct ch_image *im, const struct ch_founds *founds,
     struct err *err)
 {
 	const struct ch_table *ct = f->images.ct;
@@ -132,20 +157,17 @@ encode_image(struct ch_flow *f, struct ch_image *im, const struct ch_founds *fou
 		    (ch_toast_is_missing(ct, im, &part) && !ask_source(f, im, err)))
 			return false;
 	}
-	return ch_batch_encode(ct, im, &part, &f->body, rows, err);
+	return ch_batch_encode(ct, im, &part, &f->body, &f->rows, err);
 }
 
-/* What of the part fits into one insert. */
+/* What of the part fits into the insert. */
 static void
 encode(struct ch_flow *f, const struct ch_founds *founds)
 {
 	struct err err = ERR_INIT;
-	uint64_t rows = 0;
-	uint32_t i;
 
-	buf_reset(&f->body);
-	for (i = f->from; i < f->to && f->body.n < BODY_SOON; i++) {
-		if (!encode_image(f, &f->images.v[i], founds, &rows, &err)) {
+	for (; f->from < f->to && f->body.n < BODY_SOON; f->from++) {
+		if (!encode_image(f, &f->images.v[f->from], founds, &err)) {
 			flow_fail(f, &err);
 			return;
 		}
@@ -155,13 +177,7 @@ encode(struct ch_flow *f, const struct ch_founds *founds)
 		flow_fail(f, &err);
 		return;
 	}
-	f->to = i;
-	if (rows > 0) {
-		insert(f, rows);
-	} else {
-		f->from = f->to;
-		flow_next(f);
-	}
+	flow_next(f);
 }
 
 /* ---- asking */
@@ -252,7 +268,9 @@ flow_next(struct ch_flow *f)
 {
 	static const struct ch_founds nothing = { .n = 0 };
 
-	if (f->from == f->images.n)
+	if (f->rows > 0 && (f->from == f->images.n || f->body.n >= BODY_SOON))
+		insert(f);
+	else if (f->from == f->images.n)
 		flow_end(f);
 	else if (take_part(f) == 0)
 		encode(f, &nothing);

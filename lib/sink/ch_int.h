@@ -147,8 +147,10 @@ struct ch_target {
 	const char *insert;
 	struct ch_setting settings[4];
 	size_t nsettings;
-	bool stop_kept; /* the destination knows that the table is stopped */
-	bool unbound;	/* columns were added */
+	bool stop_kept;	       /* the destination knows that the table is stopped */
+	bool unbound;	       /* columns were added */
+	uint64_t cleared_told; /* values that did not fit, as last told */
+	usec_t told_at;	       /* mono; 0: never */
 };
 
 struct ch_flow;

@@ -3,16 +3,11 @@
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/base/str.h"
 #include "lib/sink/ch_int.h"
 
 #define CONNECT_TIMEOUT	 (30 * USEC_PER_SEC)
 #define CHECKPOINT_EVERY USEC_PER_SEC
 #define SQL_MAX		 (16 * MIB)
-
-/* ClickHouse likes few and large inserts. */
-#define GATHER_WAIT USEC_PER_SEC
-#define FLUSH_ENV   "PEERD_CLICKHOUSE_FLUSH_SECONDS"
 
 /* ---- what is wrong */
 
@@ -85,29 +80,17 @@ take_stopped(struct ch_sink *s, struct ch_target *g)
 	ch_sink_stop_table(s, g->t, &why);
 }
 
-/* No change waits longer than idle_timeout_seconds. */
-static bool
-choose_appetite(struct ch_sink *s, struct err *err)
+/* ClickHouse likes few and large inserts; but no change waits longer than idle_timeout_seconds. */
+static void
+choose_appetite(struct ch_sink *s)
 {
-	const PeerdbFlow__FlowConnectionConfigs *m = s->cfg->mirror;
-	struct err why = ERR_INIT;
-	usec_t wait = GATHER_WAIT, idle = (usec_t)m->idle_timeout_seconds * USEC_PER_SEC;
-	uint64_t seconds;
-	size_t i;
+	uint64_t idle = s->cfg->mirror->idle_timeout_seconds, wait = s->side.opt.flush_seconds;
 
-	for (i = 0; i < m->n_env; i++) {
-		if (strcasecmp(m->env[i]->key, FLUSH_ENV) != 0)
-			continue;
-		if (!str_to_u64(m->env[i]->value, 0, 3600, &seconds, &why))
-			return err_set(err, ERR_INVALID, FLUSH_ENV ": %s", why.msg);
-		wait = (usec_t)seconds * USEC_PER_SEC;
-	}
 	s->base.appetite = (struct sink_appetite){
 		.changes = BATCH_CHANGES_MAX,
-		.wait = idle > 0 && idle < wait ? idle : wait,
+		.wait = (usec_t)(idle > 0 && idle < wait ? idle : wait) * USEC_PER_SEC,
 		.always = true,
 	};
-	return true;
 }
 
 static bool
@@ -135,10 +118,9 @@ ch_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 	lsn_t lsn;
 	uint32_t i;
 
-	if (!choose_appetite(s, err))
-		return false;
 	if (!open_client(s, err))
 		return err_context(err, "destination");
+	choose_appetite(s);
 	for (i = 0; i < s->cfg->ntables; i++) {
 		take_stopped(s, &s->targets[i]);
 		if (!s->targets[i].t->stopped && !bind_target(s, &s->targets[i], err))
@@ -223,7 +205,7 @@ static void
 checkpoint_schedule(struct ch_sink *s)
 {
 	usec_t wait = s->checkpoint_at + CHECKPOINT_EVERY - clock_mono_us();
-	struct timeval tv = { .tv_usec = wait % USEC_PER_SEC };
+	struct timeval tv = { .tv_sec = wait / USEC_PER_SEC, .tv_usec = wait % USEC_PER_SEC };
 
 	if (!checkpoint_wanted(s))
 		return;

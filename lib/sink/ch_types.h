@@ -54,6 +54,7 @@ struct ch_options {
 	bool time64;		/* time is Time64 where the server has it */
 	bool keep_rows;		/* a load adds to the rows that a table has that was found */
 	enum ch_binary_format binary; /* of bytea */
+	uint64_t flush_seconds;	      /* how long changes are gathered for an insert */
 };
 
 bool ch_options_from(const PeerdbFlow__FlowConnectionConfigs *mirror, struct ch_options *opt_r,

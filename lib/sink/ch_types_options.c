@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "lib/base/err.h"
+#include "lib/base/str.h"
 #include "lib/sink/ch_types.h"
 
 static bool
@@ -79,6 +80,14 @@ set_binary(struct ch_options *o, const char *v)
 	return false;
 }
 
+static bool
+set_flush(struct ch_options *o, const char *v)
+{
+	struct err err = ERR_INIT;
+
+	return str_to_u64(v, 0, 3600, &o->flush_seconds, &err);
+}
+
 static const struct {
 	const char *name;
 	bool (*set)(struct ch_options *o, const char *value);
@@ -88,6 +97,7 @@ static const struct {
 	{ "PEERDB_NULLABLE", set_nullable, "true or false" },
 	{ "PEERDB_CLICKHOUSE_BINARY_FORMAT", set_binary, "raw, hex or base64" },
 	{ "PEERDB_CLICKHOUSE_UNBOUNDED_NUMERIC_AS_STRING", set_numeric_as_string, "true or false" },
+	{ "PEERD_CLICKHOUSE_FLUSH_SECONDS", set_flush, "0 to 3600" },
 	{ "PEERDB_CLICKHOUSE_ENABLE_JSON", set_json_type, "true or false" },
 	{ "PEERDB_CLICKHOUSE_INITIAL_LOAD_ALLOW_NON_EMPTY_TABLES", set_keep_rows, "true or false" },
 	{ "PEERDB_SOURCE_SCHEMA_AS_DESTINATION_COLUMN", set_source_schema, "true or false" },
@@ -109,7 +119,7 @@ bool
 ch_options_from(const PeerdbFlow__FlowConnectionConfigs *mirror, struct ch_options *opt_r,
     struct err *err)
 {
-	struct ch_options o = { .nullable = true };
+	struct ch_options o = { .nullable = true, .flush_seconds = 1 };
 	size_t i;
 
 	for (i = 0; i < mirror->n_flags; i++)

@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 
+#include "tests/harness/api.h"
 #include "tests/harness/chrig.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
@@ -298,6 +299,27 @@ START_TEST(a_value_that_does_not_fit_stops_its_table_alone)
 }
 END_TEST
 
+static const char *
+warnings(void)
+{
+	return api_expect(200,
+	    api_post("/mirrors/logs",
+		json("{'flow_job_name': 'm', 'level': 'warn', 'num_per_page': 20}")))
+	    ->body;
+}
+
+START_TEST(a_value_that_does_not_fit_is_cleared_if_wanted)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY, tags int[], n int)");
+	mirror_run("m", "public.t:t",
+	    "'do_initial_snapshot': false, 'env': {'on_lossy_value': 'null'}");
+	on_source("INSERT INTO t VALUES (1, '{1,2}', 1), (2, NULL, 2)");
+	clickhouse_wait(chrig.ch, WAIT_MS, "1\t2\t1\n2\t0\t2",
+	    "SELECT id, length(tags), n FROM app.t FINAL ORDER BY id");
+	ck_assert(poll_until(WAIT_MS, strstr(warnings(), "1 values so far did not fit") != NULL));
+}
+END_TEST
+
 /* ---- pausing */
 
 /* The worker has got what the source has written by now: it says so when it is asked. */
@@ -467,6 +489,7 @@ add_tests(TCase *tc, enum clickhouse_kind kind)
 	suite_test(tc, the_deleted_flag_has_the_name_one_likes);
 	suite_test(tc, hard_deletes_leave_nothing_to_see);
 	suite_test(tc, a_value_that_does_not_fit_stops_its_table_alone);
+	suite_test(tc, a_value_that_does_not_fit_is_cleared_if_wanted);
 	suite_test(tc, a_pause_does_not_wait);
 	suite_test(tc, the_source_may_forget_what_was_written);
 	suite_test(tc, a_killed_worker_loses_nothing);

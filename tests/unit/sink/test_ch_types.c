@@ -150,6 +150,9 @@ static const struct {
 	{ "PEERDB_CLICKHOUSE_BINARY_FORMAT", "octal", "bytea", 17, NULL },
 	{ "on_lossy_value", "null", "int4", 23, "Nullable(Int32)" },
 	{ "on_lossy_value", "ignore", "int4", 23, NULL },
+	{ "PEERD_CLICKHOUSE_FLUSH_SECONDS", "0", "int4", 23, "Nullable(Int32)" },
+	{ "PEERD_CLICKHOUSE_FLUSH_SECONDS", "soon", "int4", 23, NULL },
+	{ "PEERD_CLICKHOUSE_FLUSH_SECONDS", "3601", "int4", 23, NULL },
 	{ "SOMETHING_ELSE", "x", "int4", 23, "Nullable(Int32)" },
 };
 
