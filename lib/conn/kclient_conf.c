@@ -39,7 +39,6 @@ static const struct setting common[] = {
 static const struct setting writer[] = {
 	{ "enable.idempotence", "true" },
 	{ "compression.codec", "lz4" },
-	{ "linger.ms", "5" },
 	{ "partitioner", "murmur2_random" },
 	{ "queue.buffering.max.kbytes", QUEUE_KBYTES },
 	{ "queue.buffering.max.messages", QUEUE_MESSAGES },
@@ -47,12 +46,14 @@ static const struct setting writer[] = {
 };
 
 static const struct setting transactional[] = {
+	{ "linger.ms", "5" }, /* a commit waits for nothing */
 	{ "transaction.timeout.ms", "900000" },
 	{ "message.timeout.ms", "900000" },
 };
 
-/* Tried until it is in, or we are told to stop. */
+/* Sent soon; tried until it is in, or we are told to stop. */
 static const struct setting not_transactional[] = {
+	{ "linger.ms", "1" },
 	{ "message.timeout.ms", "0" },
 };
 

@@ -332,17 +332,10 @@ begin(struct kafka_sink *s, struct err *err)
 	return true;
 }
 
-/* What is sent without a transaction is seen when it is stored: no lone change waits for others. */
-static bool
-hurry(struct kafka_sink *s, const struct batch *b, struct err *err)
-{
-	return s->opt.exactly_once || is_large(b) || kclient_commit(s->k, err);
-}
-
 static bool
 send_batch(struct kafka_sink *s, const struct batch *b, struct err *err)
 {
-	if (!begin(s, err) || !kafka_walk_batch(&s->walk, b, err) || !hurry(s, b, err))
+	if (!begin(s, err) || !kafka_walk_batch(&s->walk, b, err))
 		return false;
 	if (b->end_lsn != LSN_INVALID)
 		s->applied = b->end_lsn;
