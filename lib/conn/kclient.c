@@ -172,6 +172,12 @@ kclient_stop(struct kclient *k)
 	atomic_store(&k->stopped, true);
 }
 
+void
+kclient_hand_over(struct kclient *k)
+{
+	k->cfg.intr = NULL;
+}
+
 static bool
 interrupted(const struct pgconn_interrupt *intr)
 {

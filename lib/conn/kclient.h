@@ -66,6 +66,9 @@ bool kclient_open(const struct kclient_config *cfg, struct kclient **k_r, struct
 void kclient_close(struct kclient **k);
 bool kclient_connect(struct kclient *k, struct err *err);
 
+/* To another thread, for good: the interrupt is not looked at any more. */
+void kclient_hand_over(struct kclient *k);
+
 /* From any thread: the call under way and all that follow fail with ERR_CANCELLED. */
 void kclient_stop(struct kclient *k);
 

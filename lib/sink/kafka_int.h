@@ -3,7 +3,7 @@
  *
  *	kafka_dest.c	the handle and its calls (dest.h)
  *	kafka_load.c	rows of a snapshot (loader.h)
- *	kafka_sink.c	changes (sink.h): the thread that sends them, and the loop
+ *	kafka_sink.c, kafka_apply.c changes (sink.h): kafka_sink_int.h
  *	kafka_walk.c	a batch as records, in the order of its changes
  *	kafka_out.c	records to the client; those that are too large
  *	kafka_progress.c what is remembered
