@@ -135,18 +135,6 @@ START_TEST(a_closed_port_is_explained)
 }
 END_TEST
 
-START_TEST(other_peer_types_are_refused)
-{
-	const struct probe_ask ask = { .method = "ValidatePeer",
-		.peer = json("{'name': 'k', 'type': 'KAFKA', 'kafka_config': "
-			     "{'servers': ['h:9092']}}") };
-	const struct probe_answer *a = probe_ask(&ask);
-
-	ck_assert_int_eq(a->err.code, ERR_UNIMPLEMENTED);
-	ck_assert_str_eq("peer \"k\" is of a type that is not supported", a->err.msg);
-}
-END_TEST
-
 START_TEST(other_methods_are_refused)
 {
 	const struct probe_ask ask = { .method = "ListPeers", .peer = source_peer() };
@@ -353,7 +341,6 @@ add_peer_tests(TCase *tc)
 	suite_test(tc, a_good_peer_is_valid);
 	suite_loop(tc, a_bad_peer_is_explained, 0, sizeof(bad_peers) / sizeof(bad_peers[0]));
 	suite_test(tc, a_closed_port_is_explained);
-	suite_test(tc, other_peer_types_are_refused);
 	suite_test(tc, other_methods_are_refused);
 	suite_test(tc, the_version_is_told);
 }

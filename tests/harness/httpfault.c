@@ -1,5 +1,6 @@
 #include "tests/harness/httpfault_int.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -106,6 +107,19 @@ httpfault_server(const struct httpfault *f)
 
 /* ---- connections */
 
+/*
+ * A real end, so that a client that is still sending hears of it. The number of
+ * the descriptor stays taken until the slot is empty.
+ */
+static void
+hang_up(int fd)
+{
+	int nowhere = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	dup2(nowhere, fd);
+	fd_close(&nowhere);
+}
+
 static void *
 serve(void *arg)
 {
@@ -115,7 +129,7 @@ serve(void *arg)
 	c->arena = arena_new(HTTPFAULT_PIECE_BYTES);
 	while (client_serve(c))
 		continue;
-	shutdown(c->fd, SHUT_RDWR);
+	hang_up(c->fd);
 	buf_done(&c->in);
 	arena_free(&c->arena);
 	pthread_mutex_lock(&c->f->lock);
