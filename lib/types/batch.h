@@ -9,7 +9,8 @@
  * a transaction larger than a batch goes on in the next batch, inside the
  * same destination transaction.
  *
- *	batch_begin() batch_add() / batch_truncate() / batch_ddl() ... batch_commit() ... batch_close()
+ *	batch_begin()
+ *	batch_add() / batch_truncate() / batch_ddl() ... batch_commit() ... batch_close()
  *
  * Everything a batch points to lives in its arena until batch_reset().
  */
@@ -39,7 +40,7 @@ struct change {
 	bool old_whole; /* old has every column, not only the key */
 };
 
-/* A source transaction with changes in a batch. One larger than a batch is in each it goes through. */
+/* A source transaction with changes in a batch; a large one is in each batch it goes through. */
 struct transaction {
 	uint32_t xid;
 	lsn_t commit_lsn; /* where its commit record begins */

@@ -43,7 +43,10 @@ bool relmap_table(struct relmap *m, relid_t relid, struct table **t_r, struct er
  */
 bool relmap_identifies(struct relmap *m, relid_t relid);
 
-/* A tuple of that relation, of the change at lsn, as a row of its table. Call after relmap_table() for the same relid. */
+/*
+ * A tuple of that relation, of the change at lsn, as a row of its table. Call
+ * after relmap_table() for the same relid.
+ */
 bool relmap_row(struct relmap *m, relid_t relid, const struct pgoutput_tuple *tuple, lsn_t lsn,
     struct arena *a, const struct row **row_r, struct err *err);
 

@@ -24,8 +24,9 @@
 #define ROW_UNCHANGED 0xfffffffeu
 
 struct row {
-	lsn_t lsn;	    /* WAL position of the change that brought it; 0: none. Those of one
-			     * key ascend in commit order: a row lock keeps its writers apart */
+	lsn_t lsn;	    /* WAL position of the change that brought it; 0: none. For one key
+			     * it ascends in commit order, but for an INSERT that waited for a
+			     * DELETE of its key to commit */
 	uint32_t size;	    /* bytes of data */
 	uint16_t unchanged; /* columns that are ROW_UNCHANGED */
 	bool text;
