@@ -272,12 +272,35 @@ close_behind(void)
 	return trap((struct httpfault_rule){ .kind = HTTPFAULT_CLOSE_BEHIND });
 }
 
+static void
+clear_the_way(void)
+{
+	httpfault_clear(run.proxy);
+	httpfault_release(run.proxy);
+}
+
 /* Stored, but nobody is told; who waited dies. */
+static bool
+kill_who_waits(bool (*kill_it)(void))
+{
+	bool hit;
+
+	set_trap((struct httpfault_rule){ .kind = HTTPFAULT_STALL });
+	hit = poll_until(HIT_MS, httpfault_waiting(run.proxy) > 0) && kill_it();
+	clear_the_way();
+	return hit;
+}
+
 static bool
 kill_waiting_worker(void)
 {
-	set_trap((struct httpfault_rule){ .kind = HTTPFAULT_STALL });
-	return poll_until(HIT_MS, httpfault_waiting(run.proxy) > 0) && fault_kill_mirror_worker();
+	return kill_who_waits(fault_kill_mirror_worker);
+}
+
+static bool
+kill_waiting_loader(void)
+{
+	return kill_who_waits(fault_kill_snapshot_worker);
 }
 
 /* What the worker sent last arrives when its successor has gone on. */
@@ -292,13 +315,6 @@ deliver_after_death(void)
 	wait_caught_up();
 	httpfault_release(run.proxy);
 	return hit;
-}
-
-static bool
-kill_waiting_loader(void)
-{
-	set_trap((struct httpfault_rule){ .kind = HTTPFAULT_STALL });
-	return poll_until(HIT_MS, httpfault_waiting(run.proxy) > 0) && fault_kill_snapshot_worker();
 }
 
 static bool
@@ -382,8 +398,7 @@ one_round(void)
 	usec_t began = clock_mono_us();
 	const char *words = fault_up_to(FAULT_ANEW_EVERY) == 0 ? snapshot_round() : steady_round();
 
-	httpfault_clear(run.proxy);
-	httpfault_release(run.proxy);
+	clear_the_way();
 	wait_caught_up();
 	printf("round %d/%d  %-62s %6.1f s  %lld rows compared, %lld transactions\n", fault.round,
 	    fault.rounds, words, (double)(clock_mono_us() - began) / (double)USEC_PER_SEC,
