@@ -58,7 +58,12 @@ struct kclient_config {
 	enum kclient_role role;
 	const char *what;	      /* our name, for the brokers */
 	const char *transactional_id; /* of a writer; or NULL */
-	usec_t timeout;		      /* for connecting, and for questions */
+	/*
+	 * How long the brokers wait for the end of a transaction whose writer is
+	 * gone; till then it hides what comes after it. 0: as long as they allow.
+	 */
+	usec_t transaction_timeout;
+	usec_t timeout; /* for connecting, and for questions */
 	const struct pgconn_interrupt *intr;
 };
 

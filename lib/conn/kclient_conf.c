@@ -202,6 +202,17 @@ set_partitioner(rd_kafka_conf_t *conf, const char *name, struct err *err)
 	    " librdkafka's names");
 }
 
+/* A message must not outlive its transaction. */
+static bool
+set_transaction_timeout(rd_kafka_conf_t *conf, usec_t timeout, struct err *err)
+{
+	char ms[24];
+
+	snprintf(ms, sizeof(ms), "%lld", (long long)(timeout / USEC_PER_MSEC));
+	return set(conf, "message.timeout.ms", ms, err) &&
+	    set(conf, "transaction.timeout.ms", ms, err);
+}
+
 static bool
 set_writer(rd_kafka_conf_t *conf, const struct kclient_config *cfg, struct err *err)
 {
@@ -215,7 +226,9 @@ set_writer(rd_kafka_conf_t *conf, const struct kclient_config *cfg, struct err *
 	if (cfg->transactional_id == NULL)
 		return set_all(conf, not_transactional, N(not_transactional), err);
 	return set_all(conf, transactional, N(transactional), err) &&
-	    set(conf, "transactional.id", cfg->transactional_id, err);
+	    set(conf, "transactional.id", cfg->transactional_id, err) &&
+	    (cfg->transaction_timeout == 0 ||
+		set_transaction_timeout(conf, cfg->transaction_timeout, err));
 }
 
 static bool

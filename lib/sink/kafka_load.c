@@ -21,6 +21,9 @@
  * written when a chunk is stored, and rows may come twice.
  */
 
+/* A transaction takes seconds; that of a loader that was killed hides the mirror's position. */
+#define TRANSACTION_TIMEOUT (60 * USEC_PER_SEC)
+
 #define CHUNK_ROWS 200000
 #define CHUNK_US   (5 * USEC_PER_SEC)
 
@@ -168,6 +171,7 @@ open_writer(struct kafka_loader *l, struct err *err)
 		.role = KCLIENT_WRITER,
 		.what = cfg->what,
 		.transactional_id = l->opt.exactly_once ? id : NULL,
+		.transaction_timeout = TRANSACTION_TIMEOUT,
 		.timeout = cfg->timeout,
 	};
 
