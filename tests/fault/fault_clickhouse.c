@@ -201,22 +201,34 @@ kill_engine_and_worker(void)
 
 /* ---- faults on the way; rules stay until the round's end */
 
-/* One of the next requests, and perhaps some more. */
+/* For one of the next requests. */
 static unsigned
 set_trap(struct httpfault_rule rule)
 {
 	rule.match = rule.match != NULL ? rule.match : "INSERT INTO";
 	rule.skip = fault_up_to(4);
-	rule.times = 1 + fault_up_to(3);
 	return httpfault_add(run.proxy, rule);
 }
 
+/* And perhaps for some more. */
 static bool
 trap(struct httpfault_rule rule)
 {
-	unsigned number = set_trap(rule);
+	unsigned number;
 
+	rule.times = 1 + fault_up_to(3);
+	number = set_trap(rule);
 	return poll_until(HIT_MS, httpfault_hits(run.proxy, number) > 0);
+}
+
+/* One that waits in the proxy until it is let go. */
+static bool
+catch_one(enum httpfault_kind kind)
+{
+	unsigned number = set_trap((struct httpfault_rule){ .kind = kind, .times = 1 });
+
+	return poll_until(HIT_MS, httpfault_hits(run.proxy, number) > 0) &&
+	    poll_until(FAULT_CATCH_UP_MS, httpfault_waiting(run.proxy) > 0);
 }
 
 static bool
@@ -283,10 +295,8 @@ clear_the_way(void)
 static bool
 kill_who_waits(bool (*kill_it)(void))
 {
-	bool hit;
+	bool hit = catch_one(HTTPFAULT_STALL) && kill_it();
 
-	set_trap((struct httpfault_rule){ .kind = HTTPFAULT_STALL });
-	hit = poll_until(HIT_MS, httpfault_waiting(run.proxy) > 0) && kill_it();
 	clear_the_way();
 	return hit;
 }
@@ -307,10 +317,8 @@ kill_waiting_loader(void)
 static bool
 deliver_after_death(void)
 {
-	bool hit;
+	bool hit = catch_one(HTTPFAULT_HOLD) && fault_kill_mirror_worker();
 
-	set_trap((struct httpfault_rule){ .kind = HTTPFAULT_HOLD });
-	hit = poll_until(HIT_MS, httpfault_waiting(run.proxy) > 0) && fault_kill_mirror_worker();
 	httpfault_clear(run.proxy);
 	wait_caught_up();
 	httpfault_release(run.proxy);

@@ -82,6 +82,7 @@ fault_choose(const struct fault_kind *list)
 
 	while (at >= list->share)
 		at -= (list++)->share;
+	fault.inflicted = list->name;
 	return list;
 }
 
@@ -97,7 +98,7 @@ fault_next_round(void)
 void
 fault_give_up(const char *words)
 {
-	test_fail("%s: round %d, seed %llu: %s", fault.name, fault.round,
+	test_fail("%s: round %d (%s), seed %llu: %s", fault.name, fault.round, fault.inflicted,
 	    (unsigned long long)fault.seed, words);
 }
 
@@ -136,6 +137,7 @@ fault_begin(int argc, char **argv, const char *name, int rounds)
 		.seed = (uint64_t)clock_wall_us() % 1000000,
 		.rounds = rounds,
 		.scale = 1,
+		.inflicted = "nothing yet",
 	};
 	read_options(argc, argv);
 	fault.random = fault.seed;

@@ -49,7 +49,8 @@ struct fault_run {
 	const char *name; /* of the program */
 	uint64_t seed, random;
 	int rounds, scale, round;
-	usec_t end; /* no new round begins after it */
+	usec_t end;	       /* no new round begins after it */
+	const char *inflicted; /* the last fault chosen */
 	struct cluster *source;
 	struct daemon *daemon;
 	struct bank_load *load;
