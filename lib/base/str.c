@@ -1,6 +1,7 @@
 #include "lib/base/str.h"
 
 #include <errno.h>
+#include <strings.h>
 
 #include <openssl/crypto.h>
 
@@ -129,4 +130,22 @@ str_equal_const_time(const char *a, const char *b)
 	bool same_length = strlen(a) == n;
 
 	return CRYPTO_memcmp(same_length ? a : b, b, n) == 0 && same_length;
+}
+
+bool
+str_to_bool(const char *s, bool *v_r)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = { { "true", true }, { "t", true }, { "1", true }, { "on", true },
+		{ "false", false }, { "f", false }, { "0", false }, { "off", false } };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(words[i].word, s) == 0) {
+			*v_r = words[i].value;
+			return true;
+		}
+	return false;
 }

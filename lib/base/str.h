@@ -16,6 +16,9 @@ struct err;
 bool str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *v_r, struct err *err);
 bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *v_r, struct err *err);
 
+/* true, t, 1, on and their opposites, in any case. */
+bool str_to_bool(const char *s, bool *v_r);
+
 /* Copy with truncation, always terminated; returns whether all of it fitted. */
 bool str_copy(char *to, size_t size, const char *from);
 

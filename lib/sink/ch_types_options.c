@@ -1,69 +1,31 @@
 /*
  * The settings of a mirror's env that say how values are written.
  */
+#include <stddef.h>
 #include <strings.h>
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/sink/ch_types.h"
 
+/* Each sets the field at `field`; false: the value is none of those allowed. */
 static bool
-parse_bool(const char *s, bool *v_r)
+set_bool(const char *v, void *field)
 {
-	static const struct {
-		const char *word;
-		bool value;
-	} words[] = { { "true", true }, { "t", true }, { "1", true }, { "on", true },
-		{ "false", false }, { "f", false }, { "0", false }, { "off", false } };
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(words[i].word, s) == 0) {
-			*v_r = words[i].value;
-			return true;
-		}
-	return false;
+	return str_to_bool(v, field);
 }
 
 static bool
-set_nullable(struct ch_options *o, const char *v)
+set_lossy(const char *v, void *field)
 {
-	return parse_bool(v, &o->nullable);
+	bool null = strcasecmp(v, "null") == 0;
+
+	*(bool *)field = null;
+	return null || strcasecmp(v, "error") == 0;
 }
 
 static bool
-set_numeric_as_string(struct ch_options *o, const char *v)
-{
-	return parse_bool(v, &o->numeric_as_string);
-}
-
-static bool
-set_json_type(struct ch_options *o, const char *v)
-{
-	return parse_bool(v, &o->json_type);
-}
-
-static bool
-set_source_schema(struct ch_options *o, const char *v)
-{
-	return parse_bool(v, &o->source_schema);
-}
-
-static bool
-set_keep_rows(struct ch_options *o, const char *v)
-{
-	return parse_bool(v, &o->keep_rows);
-}
-
-static bool
-set_lossy(struct ch_options *o, const char *v)
-{
-	o->lossy_null = strcasecmp(v, "null") == 0;
-	return o->lossy_null || strcasecmp(v, "error") == 0;
-}
-
-static bool
-set_binary(struct ch_options *o, const char *v)
+set_binary(const char *v, void *field)
 {
 	static const char *const formats[] = {
 		[CH_BINARY_RAW] = "raw",
@@ -74,33 +36,39 @@ set_binary(struct ch_options *o, const char *v)
 
 	for (i = 0; i < 3; i++)
 		if (strcasecmp(formats[i], v) == 0) {
-			o->binary = (enum ch_binary_format)i;
+			*(enum ch_binary_format *)field = (enum ch_binary_format)i;
 			return true;
 		}
 	return false;
 }
 
 static bool
-set_flush(struct ch_options *o, const char *v)
+set_flush(const char *v, void *field)
 {
 	struct err err = ERR_INIT;
 
-	return str_to_u64(v, 0, 3600, &o->flush_seconds, &err);
+	return str_to_u64(v, 0, 3600, field, &err);
 }
+
+#define F(name) offsetof(struct ch_options, name)
 
 static const struct {
 	const char *name;
-	bool (*set)(struct ch_options *o, const char *value);
+	bool (*set)(const char *value, void *field);
+	size_t field;
 	const char *values;
 } settings[] = {
-	{ "on_lossy_value", set_lossy, "error or null" },
-	{ "PEERDB_NULLABLE", set_nullable, "true or false" },
-	{ "PEERDB_CLICKHOUSE_BINARY_FORMAT", set_binary, "raw, hex or base64" },
-	{ "PEERDB_CLICKHOUSE_UNBOUNDED_NUMERIC_AS_STRING", set_numeric_as_string, "true or false" },
-	{ "PEERD_CLICKHOUSE_FLUSH_SECONDS", set_flush, "0 to 3600" },
-	{ "PEERDB_CLICKHOUSE_ENABLE_JSON", set_json_type, "true or false" },
-	{ "PEERDB_CLICKHOUSE_INITIAL_LOAD_ALLOW_NON_EMPTY_TABLES", set_keep_rows, "true or false" },
-	{ "PEERDB_SOURCE_SCHEMA_AS_DESTINATION_COLUMN", set_source_schema, "true or false" },
+	{ "on_lossy_value", set_lossy, F(lossy_null), "error or null" },
+	{ "PEERDB_NULLABLE", set_bool, F(nullable), "true or false" },
+	{ "PEERDB_CLICKHOUSE_BINARY_FORMAT", set_binary, F(binary), "raw, hex or base64" },
+	{ "PEERDB_CLICKHOUSE_UNBOUNDED_NUMERIC_AS_STRING", set_bool, F(numeric_as_string),
+	    "true or false" },
+	{ "PEERD_CLICKHOUSE_FLUSH_SECONDS", set_flush, F(flush_seconds), "0 to 3600" },
+	{ "PEERDB_CLICKHOUSE_ENABLE_JSON", set_bool, F(json_type), "true or false" },
+	{ "PEERDB_CLICKHOUSE_INITIAL_LOAD_ALLOW_NON_EMPTY_TABLES", set_bool, F(keep_rows),
+	    "true or false" },
+	{ "PEERDB_SOURCE_SCHEMA_AS_DESTINATION_COLUMN", set_bool, F(source_schema),
+	    "true or false" },
 };
 
 static bool
@@ -109,7 +77,8 @@ apply(struct ch_options *o, const char *name, const char *value, struct err *err
 	size_t i;
 
 	for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		if (strcasecmp(settings[i].name, name) == 0 && !settings[i].set(o, value))
+		if (strcasecmp(settings[i].name, name) == 0 &&
+		    !settings[i].set(value, (char *)o + settings[i].field))
 			return err_set(err, ERR_INVALID, "%s is \"%.64s\", expected %s",
 			    settings[i].name, value, settings[i].values);
 	return true;

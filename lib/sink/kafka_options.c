@@ -34,16 +34,7 @@ struct option {
 static bool
 set_bool(const struct option *o, const char *value, void *field)
 {
-	static const char *const words[2][4] = { { "false", "f", "0", "off" },
-		{ "true", "t", "1", "on" } };
-	unsigned i;
-
-	for (i = 0; i < 8; i++)
-		if (strcasecmp(words[i / 4][i % 4], value) == 0) {
-			*(bool *)field = i / 4 == 1;
-			return true;
-		}
-	return false;
+	return str_to_bool(value, field);
 }
 
 /* The position of word in a list like "fail, dead-letter, split"; -1: not in it. */

@@ -220,6 +220,34 @@ START_TEST(secrets_compare)
 }
 END_TEST
 
+static const struct {
+	const char *word;
+	bool known, value;
+} bools[] = {
+	{ "true", true, true },
+	{ "T", true, true },
+	{ "1", true, true },
+	{ "On", true, true },
+	{ "false", true, false },
+	{ "f", true, false },
+	{ "0", true, false },
+	{ "OFF", true, false },
+	{ "", false, false },
+	{ "tru", false, false },
+	{ "yes", false, false },
+	{ "10", false, false },
+};
+
+START_TEST(words_for_yes_and_no)
+{
+	bool v = !bools[_i].value;
+
+	ck_assert(str_to_bool(bools[_i].word, &v) == bools[_i].known);
+	if (bools[_i].known)
+		ck_assert(v == bools[_i].value);
+}
+END_TEST
+
 #define LOOP(tc, test, table) tcase_add_loop_test(tc, test, 0, sizeof(table) / sizeof((table)[0]))
 
 int
@@ -239,6 +267,7 @@ main(void)
 	LOOP(tc, utf8_is_checked, utf8);
 	LOOP(tc, distance_counts_edits, distances);
 	LOOP(tc, secrets_compare, secrets);
+	LOOP(tc, words_for_yes_and_no, bools);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
