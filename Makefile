@@ -8,6 +8,7 @@
 #   make deps            install the Debian packages (root, or through sudo)
 #   make demo            two throwaway clusters, a mirror between them, live
 #   make demo-clickhouse the same with ClickHouse as the destination
+#   make demo-kafka      the same with Kafka, its topics being read with kcat
 #   make test            build with sanitizers, run unit, end-to-end and short fault tests
 #   make fault bench fuzz lint format headers install
 #
@@ -81,7 +82,7 @@ libs	= $(call lib,$(1)) $(foreach b,$(BELOW_$(1)),$(call lib,$(b)))
 
 BINS	:= $(BUILD)/bin/peerd $(BUILD)/bin/peerd-worker $(BUILD)/bin/peerctl
 
-.PHONY: all deps demo demo-clickhouse test unit bench fault fuzz lint format headers install clean
+.PHONY: all deps demo demo-clickhouse demo-kafka test unit bench fault fuzz lint format headers install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -228,6 +229,12 @@ demo-clickhouse:
 	$(Q)scripts/install-clickhouse --if-missing || true
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(CHDBD)
 	$(Q)BUILD=$(BUILD) scripts/demo clickhouse
+
+demo-kafka:
+	$(Q)scripts/install-deps --if-missing
+	$(Q)scripts/install-kafka --if-missing || true
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)BUILD=$(BUILD) scripts/demo kafka
 
 deps:
 	$(Q)scripts/install-deps
