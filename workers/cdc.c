@@ -41,6 +41,16 @@ submit(struct cdc *c)
 	sink_submit(c->sink, b);
 }
 
+void
+cdc_note_position(struct cdc *c)
+{
+	if (c->spare == NULL || c->stopping || !batch_empty(c->fill) || !ledger_behind(&c->ledger))
+		return;
+	c->noted_at = clock_mono_us();
+	batch_commit(c->fill, c->ledger.received, clock_wall_us());
+	submit(c);
+}
+
 /* For how long may the batch be held back, so that more comes into it? As the sink likes it. */
 static usec_t
 wait_left(const struct cdc *c)
@@ -178,7 +188,10 @@ on_keepalive(struct cdc *c, const struct pgrepl_msg *m)
 		c->source_lsn = m->wal_end;
 	if (!c->in_tx)
 		ledger_received(&c->ledger, m->wal_end);
-	if (m->reply_wanted && !cdc_send_status(c, &err))
+	if (!m->reply_wanted)
+		return;
+	cdc_note_position(c); /* a server that shuts down waits until all of it is confirmed */
+	if (!cdc_send_status(c, &err))
 		cdc_fail(c, &err);
 }
 
@@ -200,6 +213,7 @@ take_messages(struct cdc *c)
 			break;
 		case PGREPL_DATA:
 			c->lsn = m.lsn;
+			c->sent_us = m.sent_us;
 			if (!cdc_message(c, m.bytes, &err))
 				cdc_fail(c, &err);
 			c->catching_up = m.sent_us - c->tx.commit_us > BEHIND_US;
@@ -342,9 +356,22 @@ open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
 	return true;
 }
 
+/* The source was told of durable positions only: what is ahead of them was not our doing. */
+static bool
+check_slot_position(const char *slot, const struct pgslot_state *st, lsn_t from, struct err *err)
+{
+	if (st->confirmed <= from)
+		return true;
+	err_set(err, ERR_CONFIG,
+	    "replication slot \"%s\" is at %s, past the mirror's position %s: it was made anew or"
+	    " moved on, or the destination was set back",
+	    slot, lsn_str(st->confirmed), lsn_str(from));
+	return err_hint(err, "changes in between are lost to the mirror: resync it");
+}
+
 /* A leftover of a killed worker may still be attached for a moment; help the server notice. */
 static bool
-free_slot(struct cdc *c, const char *slot, struct err *err)
+free_slot(struct cdc *c, const char *slot, lsn_t from, struct err *err)
 {
 	struct pgslot_state st;
 	PGresult *res;
@@ -357,7 +384,8 @@ free_slot(struct cdc *c, const char *slot, struct err *err)
 		    "changes since then are lost to the mirror: drop it and create it"
 		    " again");
 	}
-	if (!pgslot_usable(slot, &st, err) || st.active_pid == 0)
+	if (!pgslot_usable(slot, &st, err) || !check_slot_position(slot, &st, from, err) ||
+	    st.active_pid == 0)
 		return err->code == ERR_NONE;
 	res = pgconn_query(c->watch, err,
 	    "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots"
@@ -451,6 +479,31 @@ stop_unpublished(struct cdc *c, const char *publication, struct err *err)
 }
 
 static bool
+asks_for_messages(struct cdc *c)
+{
+	if (!c->sink->wants_messages)
+		return false;
+	if (pgconn_version(c->watch) >= 140000)
+		return true;
+	worker_log(c->w, LOG_LEVEL_WARN,
+	    "the source sends no logical messages: it would need Postgres 14 or newer");
+	return false;
+}
+
+static bool
+start_stream(struct cdc *c, struct pgconn **conn, const char *slot, const char *publication,
+    lsn_t from, struct err *err)
+{
+	const struct pgrepl_wants wants = {
+		.from = from,
+		.binary = choose_form(c),
+		.messages = asks_for_messages(c),
+	};
+
+	return pgrepl_start(conn, slot, publication, &wants, &c->repl, err);
+}
+
+static bool
 open_stream(struct cdc *c, lsn_t from, struct err *err)
 {
 	const PeerdbFlow__FlowConnectionConfigs *cfg = c->w->config->mirror;
@@ -459,10 +512,10 @@ open_stream(struct cdc *c, lsn_t from, struct err *err)
 	struct pgconn *conn = NULL;
 	bool ok;
 
-	ok = free_slot(c, slot, err) && check_position(c, from, err) &&
+	ok = free_slot(c, slot, from, err) && check_position(c, from, err) &&
 	    stop_unpublished(c, publication, err) &&
 	    worker_connect(c->w, true, PGCONN_REPLICATION, &conn, err) &&
-	    pgrepl_start(&conn, slot, publication, from, choose_form(c), &c->repl, err);
+	    start_stream(c, &conn, slot, publication, from, err);
 	pgconn_close(&conn);
 	return ok;
 }

@@ -59,6 +59,7 @@ struct cdc {
 	lsn_t resume_lsn;
 	struct transaction tx; /* the one that is arriving, or arrived last */
 	lsn_t lsn;	       /* of the message being taken */
+	usec_t sent_us;	       /* when it was sent, by the source's clock */
 	bool tables_changed;   /* the daemon is to be told, once that is durable */
 	lsn_t tables_lsn;      /* end of the transaction it came with, once known */
 	struct buf held;       /* a Relation message that waits for earlier rows to be applied */
@@ -66,6 +67,7 @@ struct cdc {
 	/* status and progress */
 	lsn_t status_sent;
 	usec_t status_at; /* mono */
+	usec_t noted_at;  /* mono: the sink was given a position without changes */
 	lsn_t source_lsn; /* its end of WAL, as last heard */
 	bool watch_busy;
 	usec_t watch_at;
@@ -82,6 +84,9 @@ struct cdc {
 
 void cdc_fail(struct cdc *c, const struct err *err) __attribute__((noreturn));
 void cdc_stop_if_drained(struct cdc *c);
+
+/* When nothing is on its way: have the sink keep how far the source's WAL was read. */
+void cdc_note_position(struct cdc *c);
 
 /* ---- cdc_stream.c */
 

@@ -9,6 +9,7 @@
 #define PROGRESS_IDLE_US  (10 * USEC_PER_SEC)
 #define STATUS_IDLE_US	  (10 * USEC_PER_SEC)
 #define STATUS_BLOCKED_US (500 * USEC_PER_MSEC)
+#define NOTE_US		  (10 * USEC_PER_SEC)
 #define WATCH_US	  (2 * USEC_PER_SEC)
 #define WATCH_IDLE_US	  (10 * USEC_PER_SEC)
 
@@ -208,7 +209,7 @@ cdc_watch_settle(struct cdc *c)
 bool
 cdc_send_status(struct cdc *c, struct err *err)
 {
-	c->status_sent = ledger_confirm(&c->ledger);
+	c->status_sent = c->ledger.durable;
 	c->status_at = clock_mono_us();
 	return pgrepl_status(c->repl, c->ledger.received, c->status_sent, err);
 }
@@ -246,7 +247,7 @@ static void
 send_progress(struct cdc *c, usec_t now)
 {
 	PeerdWorker__Progress msg = PEERD_WORKER__PROGRESS__INIT;
-	lsn_t confirmed = c->ledger.confirmed;
+	lsn_t done = ledger_idle(&c->ledger) ? c->ledger.received : c->ledger.durable;
 	char lag[48] = "";
 
 	c->rows_per_second = (double)(c->rows_total - c->rows_before) * USEC_PER_SEC /
@@ -257,8 +258,8 @@ send_progress(struct cdc *c, usec_t now)
 	msg.has_lag_bytes = msg.has_lag_us = msg.has_rows_per_second = true;
 	msg.source_lsn = c->source_lsn;
 	msg.received_lsn = c->ledger.received;
-	msg.confirmed_lsn = confirmed;
-	msg.lag_bytes = c->source_lsn > confirmed ? (int64_t)(c->source_lsn - confirmed) : 0;
+	msg.confirmed_lsn = c->ledger.durable;
+	msg.lag_bytes = c->source_lsn > done ? (int64_t)(c->source_lsn - done) : 0;
 	msg.lag_us = lag_us(c);
 	msg.rows_per_second = c->rows_per_second;
 	resource_use(&msg);
@@ -275,7 +276,7 @@ send_progress(struct cdc *c, usec_t now)
 static bool
 status_due(struct cdc *c, usec_t now)
 {
-	return ledger_confirm(&c->ledger) != c->status_sent ||
+	return c->ledger.durable != c->status_sent ||
 	    now - c->status_at >= (c->blocked ? STATUS_BLOCKED_US : STATUS_IDLE_US);
 }
 
@@ -295,5 +296,7 @@ cdc_tick(evutil_socket_t fd, short what, void *arg)
 		send_progress(c, now);
 	if (status_due(c, now) && !cdc_send_status(c, &err))
 		cdc_fail(c, &err);
+	if (now - c->noted_at >= NOTE_US)
+		cdc_note_position(c);
 	cdc_stop_if_drained(c);
 }

@@ -39,9 +39,8 @@ ledger_idle(const struct ledger *l)
 	return !l->open && l->durable >= l->pending;
 }
 
-lsn_t
-ledger_confirm(struct ledger *l)
+bool
+ledger_behind(const struct ledger *l)
 {
-	l->confirmed = lsn_max(l->confirmed, ledger_idle(l) ? l->received : l->durable);
-	return l->confirmed;
+	return ledger_idle(l) && l->durable < l->received;
 }

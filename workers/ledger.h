@@ -2,10 +2,11 @@
  * ledger - what the source may forget
  *
  * Pure arithmetic on positions, kept by one mirror's stream: what has been
- * received, what was handed to the sink and what is durable there. The
- * position to confirm is the durable one while anything is on its way; when
- * nothing is, everything received counts as done, so an idle mirror on a busy
- * server holds back no WAL. It never goes backwards.
+ * received, what was handed to the sink and what is durable there. Only the
+ * durable position is confirmed: the slot is never ahead of what the
+ * destination remembers, so one that is must have been moved by somebody else.
+ * A mirror at rest on a busy server falls behind like that; its position is
+ * then written without any change (ledger_behind()), lest it hold back WAL.
  */
 #ifndef PEERD_WORKERS_LEDGER_H
 #define PEERD_WORKERS_LEDGER_H
@@ -17,18 +18,14 @@
 struct ledger {
 	lsn_t received; /* every commit before it has arrived */
 	lsn_t pending;	/* end of the last commit that has something to apply */
-	lsn_t durable;
-	lsn_t confirmed;
-	bool open; /* a transaction with changes has begun and not committed */
+	lsn_t durable;	/* to be confirmed to the source; never goes backwards */
+	bool open;	/* a transaction with changes has begun and not committed */
 };
 
 static inline void
 ledger_init(struct ledger *l, lsn_t start)
 {
-	*l = (struct ledger){ .received = start,
-		.pending = start,
-		.durable = start,
-		.confirmed = start };
+	*l = (struct ledger){ .received = start, .pending = start, .durable = start };
 }
 
 /* Everything before lsn was received, and no transaction is half received. */
@@ -37,7 +34,7 @@ void ledger_change(struct ledger *l);		 /* something to apply, of an open transa
 void ledger_commit(struct ledger *l, lsn_t end); /* the transaction ends here */
 void ledger_durable(struct ledger *l, lsn_t lsn);
 
-bool ledger_idle(const struct ledger *l); /* nothing is on its way */
-lsn_t ledger_confirm(struct ledger *l);	  /* what to tell the source now */
+bool ledger_idle(const struct ledger *l);   /* nothing is on its way */
+bool ledger_behind(const struct ledger *l); /* and yet the durable position is not the last one */
 
 #endif

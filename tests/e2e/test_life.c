@@ -235,6 +235,47 @@ START_TEST(source_restart_is_survived)
 }
 END_TEST
 
+/* It waits for its readers until they have confirmed all, also what is not of their tables. */
+START_TEST(source_stops_while_others_use_it)
+{
+	run_t();
+	on_source("CREATE TABLE other AS SELECT generate_series(1, 100000)");
+	sql_close(&rig.s);
+	sql_close(&rig.d);
+	cluster_restart(rig.source, CLUSTER_FAST);
+	rig_reconnect();
+	on_source("UPDATE t SET v = 'after the restart' WHERE id <= 10");
+	expect_equal("t");
+}
+END_TEST
+
+#define SLOT "'peerflow_slot_life'"
+
+static const char *const slot_moves[] = {
+	"SELECT pg_replication_slot_advance(" SLOT ", pg_current_wal_lsn())",
+	"SELECT pg_drop_replication_slot(" SLOT ");"
+	" SELECT pg_create_logical_replication_slot(" SLOT ", 'pgoutput')",
+};
+
+#define NSLOT_MOVES (sizeof(slot_moves) / sizeof(slot_moves[0]))
+
+/* Without a word the changes that it does not have any more would be missing. */
+START_TEST(slot_that_was_moved_is_told_of)
+{
+	run_t();
+	mirror_change("life", "STATUS_PAUSED");
+	on_source("UPDATE t SET v = 'unseen'");
+	sql_wait(rig.s, WAIT_MS, "f", "SELECT active FROM pg_replication_slots");
+	on_source("%s", slot_moves[_i]);
+	api_expect(200,
+	    api_post("/mirrors/state_change",
+		"{\"flowJobName\": \"life\", \"requestedFlowState\": \"STATUS_RUNNING\"}"));
+	mirror_wait("life", "STATUS_FAILED");
+	ck_assert_msg(strstr(mirror_errors("life"), "past the mirror's position") != NULL, "%s",
+	    mirror_errors("life"));
+}
+END_TEST
+
 START_TEST(source_stops_while_the_mirror_is_paused)
 {
 	run_t();
@@ -357,6 +398,8 @@ add_trouble_tests(TCase *tc)
 	suite_test(tc, killed_worker_comes_back);
 	suite_test(tc, destination_restart_is_survived);
 	suite_test(tc, source_restart_is_survived);
+	suite_test(tc, source_stops_while_others_use_it);
+	suite_loop(tc, slot_that_was_moved_is_told_of, 0, NSLOT_MOVES);
 	suite_test(tc, source_stops_while_the_mirror_is_paused);
 	suite_test(tc, interrupted_snapshot_starts_over_and_ends_right);
 	suite_test(tc, killed_snapshot_worker_is_survived);
