@@ -192,7 +192,7 @@ $(KAFKAMOCKD): $(call objs,tests/kafkamock/kafkamockd.c) $(call libs,base)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lrdkafka $(SYS_base)
 
 tests-build: $(BINS) $(UNIT_BINS) $(E2E_BINS) $(FAULT_BINS) $(CHDBD) $(KAFKAMOCKD)
-bench-build: $(BINS) $(BENCH_BINS) $(CHDBD)
+bench-build: $(BINS) $(BENCH_BINS) $(CHDBD) $(KAFKAMOCKD)
 unit-build: $(UNIT_BINS)
 .PHONY: tests-build bench-build unit-build
 
@@ -216,6 +216,7 @@ fault:
 bench:
 	$(Q)scripts/install-deps --if-missing
 	$(Q)scripts/install-clickhouse --if-missing || true
+	$(Q)scripts/install-kafka --if-missing || true
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) bench-build
 	$(Q)BUILD=$(BUILD) scripts/bench
 

@@ -23,6 +23,7 @@
 struct clickhouse;
 struct cluster;
 struct daemon;
+struct kafka;
 struct meter;
 struct report;
 
@@ -30,6 +31,7 @@ struct report;
 enum side {
 	SIDE_NATIVE, /* Postgres' own logical replication */
 	SIDE_PEERD,
+	SIDE_MOCK,   /* peerd, into librdkafka's mock cluster: the limit of the client */
 	SIDE_PIPE,   /* COPY to COPY and nothing else: the limit of any snapshot of Postgres */
 	SIDE_DRAIN,  /* only reads the source: the limit of any reader */
 	SIDE_ENGINE, /* only inserts the same rows: the limit of the destination */
@@ -47,6 +49,7 @@ enum kind {
 enum destination {
 	TO_POSTGRES,
 	TO_CLICKHOUSE,
+	TO_KAFKA,
 	TO_COUNT
 };
 
@@ -59,22 +62,27 @@ struct workload {
 	const char *make;   /* statement that makes them; NULL: pgbench does */
 	const char *write;  /* statement that writes the backlog; NULL: pgbench does */
 	const char *check;  /* expression over the table, equal at a destination of another kind */
-	int base;	    /* rows at the start (for pgbench: its scale) */
-	int changes;	    /* row changes of the backlog */
-	int per;	    /* changes a transaction */
-	double goal;	    /* what for is said by report.h */
-	bool wanted;	    /* takes part in this run */
-	bool compared;	    /* both sides were found to end up equal */
-	const char *digest; /* what the tables of the destination are expected to hold */
-	uint64_t last_lsn;  /* of the backlog's last change, see measure_learn_end() */
+	const char *key;    /* Kafka: its column, and the one that is summed up in `check` */
+	const char *summed;
+	const char *settings; /* of the mirror, beside those of every one; NULL: none */
+	int base;	      /* rows at the start (for pgbench: its scale) */
+	int changes;	      /* row changes of the backlog */
+	int per;	      /* changes a transaction */
+	double goal;	      /* what for is said by report.h */
+	bool wanted;	      /* takes part in this run */
+	bool compared;	      /* both sides were found to end up equal */
+	const char *digest;   /* what the tables of the destination are expected to hold */
+	uint64_t last_lsn;    /* of the backlog's last change, see measure_learn_end() */
 };
 
 struct bench {
 	struct cluster *source;
 	struct cluster *destination; /* NULL when no workload goes to Postgres */
 	struct clickhouse *engine;   /* NULL when none goes to ClickHouse */
-	struct daemon *daemon;	     /* NULL when peerd takes no part */
-	PGconn *src;		     /* superuser on SOURCE_DB */
+	struct kafka *broker;	     /* NULL when none goes to Kafka; and the mock */
+	struct kafka *mock;
+	struct daemon *daemon; /* NULL when peerd takes no part */
+	PGconn *src;	       /* superuser on SOURCE_DB */
 	double scale;
 	int rounds;
 	bool with[SIDE_COUNT];

@@ -19,6 +19,7 @@
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
 #include "tests/harness/janitor.h"
+#include "tests/harness/kafka.h"
 #include "tests/harness/sql.h"
 
 #define SETTINGS                      \
@@ -32,9 +33,9 @@
 static const char usage[] =
     "usage: scripts/bench [--only LIST] [--sides LIST] [--rounds N] [--scale F] [--output FILE]\n"
     "\n"
-    "  --only    what to measure: postgres, clickhouse, snapshot, cdc, latency, or names of\n"
-    "            cases (all)\n"
-    "  --sides   native, peerd, pipe, drain, engine (all)\n"
+    "  --only    what to measure: postgres, clickhouse, kafka, snapshot, cdc, latency, or\n"
+    "            names of cases (all)\n"
+    "  --sides   native, peerd, mock, pipe, drain, engine (all)\n"
     "  --rounds  how often (3)\n"
     "  --scale   size of the data, 1 being the full run (BENCH_SCALE, else 1)\n"
     "  --output  the JSON file (build/bench.json)\n"
@@ -56,6 +57,7 @@ side_name(enum side s)
 	static const char *const names[] = {
 		[SIDE_NATIVE] = "native",
 		[SIDE_PEERD] = "peerd",
+		[SIDE_MOCK] = "mock",
 		[SIDE_PIPE] = "pipe",
 		[SIDE_DRAIN] = "drain",
 		[SIDE_ENGINE] = "engine",
@@ -70,6 +72,7 @@ destination_name(enum destination to)
 	static const char *const names[] = {
 		[TO_POSTGRES] = "postgres",
 		[TO_CLICKHOUSE] = "clickhouse",
+		[TO_KAFKA] = "kafka",
 	};
 
 	return names[to];
@@ -187,7 +190,8 @@ take_options(struct bench *b, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *only = "postgres,clickhouse", *sides = "native,peerd,pipe,drain,engine";
+	const char *only = "postgres,clickhouse,kafka",
+		   *sides = "native,peerd,mock,pipe,drain,engine";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -225,7 +229,7 @@ is_wanted(enum destination to)
 	return false;
 }
 
-/* Without an engine the rest is still worth measuring. */
+/* Without a server the rest is still worth measuring. */
 static void
 leave_out(enum destination to)
 {
@@ -254,6 +258,14 @@ open_clickhouse(struct bench *b)
 }
 
 static void
+open_kafka(struct bench *b)
+{
+	bench_say("starting Kafka");
+	b->broker = kafka_new("kafka", 1, KAFKA_FOR_BENCH);
+	b->mock = kafka_new_mock("kafkamock", 1);
+}
+
+static void
 prepare_all(struct bench *b)
 {
 	workload_prepare_source(b);
@@ -273,19 +285,22 @@ open_all(struct bench *b)
 {
 	if (is_wanted(TO_CLICKHOUSE) && !clickhouse_available(CH_CURRENT))
 		leave_out(TO_CLICKHOUSE);
+	if (is_wanted(TO_KAFKA) && !kafka_available())
+		leave_out(TO_KAFKA);
 	bench_say("starting Postgres, the source");
 	b->source = cluster_new("source", SETTINGS);
 	if (is_wanted(TO_POSTGRES))
 		open_postgres(b);
 	if (is_wanted(TO_CLICKHOUSE))
 		open_clickhouse(b);
+	if (is_wanted(TO_KAFKA))
+		open_kafka(b);
 	prepare_all(b);
 	if (b->with[SIDE_PEERD])
 		side_peerd_open(b);
 	b->meter = meter_new((struct meter_roots){
 	    .source = cluster_pid(b->source),
 	    .destination = b->destination != NULL ? cluster_pid(b->destination) : 0,
-	    .engine = b->engine != NULL ? clickhouse_pid(b->engine) : 0,
 	    .daemon = b->daemon != NULL ? b->daemon->pid : 0,
 	});
 	b->report = report_new();
@@ -298,6 +313,8 @@ close_all(struct bench *b)
 	meter_free(&b->meter);
 	side_peerd_close(b);
 	sql_close(&b->src);
+	kafka_free(&b->mock);
+	kafka_free(&b->broker);
 	clickhouse_free(&b->engine);
 	cluster_free(&b->destination);
 	cluster_free(&b->source);
@@ -333,6 +350,20 @@ warm_up_clickhouse(const struct bench *b)
 	}
 }
 
+/* A broker is a Java program: what it does often becomes machine code, after a while. */
+static void
+warm_up_kafka(const struct bench *b)
+{
+	for (struct workload *w = workloads; w < workloads + workload_count; w++) {
+		if (!w->wanted || w->to != TO_KAFKA)
+			continue;
+		if (w->kind == KIND_STREAM)
+			measure_learn_end(b, w);
+		if (b->with[SIDE_PEERD])
+			(void)measure_run(b, w, SIDE_PEERD);
+	}
+}
+
 static void
 measure_one(const struct bench *b, struct workload *w, enum side side, int round)
 {
@@ -348,7 +379,7 @@ measure_one(const struct bench *b, struct workload *w, enum side side, int round
 static void
 measure_sides(const struct bench *b, struct workload *w, int round)
 {
-	static const enum side movers[] = { SIDE_NATIVE, SIDE_PEERD, SIDE_PIPE };
+	static const enum side movers[] = { SIDE_NATIVE, SIDE_PEERD, SIDE_MOCK, SIDE_PIPE };
 	const int n = sizeof(movers) / sizeof(*movers);
 
 	for (int i = 0; i < n; i++)
@@ -394,6 +425,7 @@ main(int argc, char **argv)
 	bench_say("warming the servers up");
 	warm_up_postgres(&b);
 	warm_up_clickhouse(&b);
+	warm_up_kafka(&b);
 	bench_say("measuring");
 	for (int round = 1; round <= b.rounds; round++) {
 		measure_round(&b, round);

@@ -6,8 +6,10 @@
 #include "tests/bench/engine.h"
 #include "tests/bench/side.h"
 #include "tests/bench/workload.h"
+#include "tests/harness/clickhouse.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/fail.h"
+#include "tests/harness/kafka.h"
 #include "tests/harness/sql.h"
 
 #define STATE_POLL_NS 20000000 /* a state costs the side that is asked more than a row */
@@ -29,6 +31,7 @@ struct run {
 static const struct side_ops *const side_table[SIDE_COUNT] = {
 	[SIDE_NATIVE] = &side_native,
 	[SIDE_PEERD] = &side_peerd,
+	[SIDE_MOCK] = &side_mock,
 	[SIDE_PIPE] = &side_pipe,
 };
 
@@ -48,6 +51,11 @@ measure_applies(const struct workload *w, enum side side)
 			    [SIDE_ENGINE] = true },
 			[KIND_STREAM] = { [SIDE_PEERD] = true, [SIDE_DRAIN] = true,
 			    [SIDE_ENGINE] = true },
+			[KIND_LATENCY] = { [SIDE_PEERD] = true },
+		},
+		[TO_KAFKA] = {
+			[KIND_STREAM] = { [SIDE_PEERD] = true, [SIDE_MOCK] = true,
+			    [SIDE_DRAIN] = true },
 			[KIND_LATENCY] = { [SIDE_PEERD] = true },
 		},
 	};
@@ -92,11 +100,22 @@ wait_end(const struct run *r, const char *marker)
 	}
 }
 
+/* The server that the rows go to, if it is none of Postgres'. */
+static pid_t
+engine_pid(const struct run *r)
+{
+	if (r->w->to == TO_CLICKHOUSE)
+		return clickhouse_pid(r->b->engine);
+	if (r->w->to == TO_KAFKA)
+		return kafka_pid(r->side == SIDE_MOCK ? r->b->mock : r->b->broker, 1);
+	return 0;
+}
+
 static void
 begin(struct run *r)
 {
 	checkpoint(r->b);
-	meter_begin(r->b->meter);
+	meter_begin(r->b->meter, engine_pid(r));
 	r->cpu = cpu_self();
 	r->began = clock_mono_us();
 }
@@ -114,7 +133,7 @@ check_digest(const struct run *r)
 {
 	const char *digest;
 
-	if (r->w->compared || r->w->kind == KIND_LATENCY)
+	if (r->w->compared || r->w->kind == KIND_LATENCY || r->target.ops->digest == NULL)
 		return;
 	if (r->w->to != TO_POSTGRES && r->w->digest == NULL)
 		r->w->digest = sql_text(r->b->src, "SELECT %s FROM %s", r->w->check, r->w->tables);
@@ -184,7 +203,7 @@ run_mover(struct run *r, struct measure *m)
 		[KIND_LATENCY] = run_latency,
 	};
 
-	r->target = target_open(r->b, r->w);
+	r->target = target_open(r->b, r->w, r->side);
 	r->ops->ready(r->b, r->w);
 	runs[r->w->kind](r, m);
 	check_digest(r);

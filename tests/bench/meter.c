@@ -47,7 +47,6 @@ meter_new(struct meter_roots roots)
 
 	m->roots[TREE_SOURCE] = roots.source;
 	m->roots[TREE_DESTINATION] = roots.destination;
-	m->roots[TREE_ENGINE] = roots.engine;
 	m->roots[TREE_DAEMON] = roots.daemon;
 	return m;
 }
@@ -194,8 +193,9 @@ look(struct meter *m)
 }
 
 void
-meter_begin(struct meter *m)
+meter_begin(struct meter *m, pid_t engine)
 {
+	m->roots[TREE_ENGINE] = engine;
 	m->n = 0;
 	m->begun = false;
 	look(m);

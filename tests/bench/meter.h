@@ -1,8 +1,8 @@
 /*
  * meter - CPU seconds and memory of the processes of one measurement
  *
- * Watches four trees: the source server, the destination server, a ClickHouse
- * server and peerd.
+ * Watches four trees: the source server, the destination server, the engine (the
+ * server that a run goes to when that is not Postgres) and peerd.
  * Between meter_begin() and meter_end() the caller ticks it while it waits;
  * a tick that comes too soon costs nothing. Counted are the processes that
  * appear in between: walsenders and other backends of the source, apply
@@ -26,20 +26,20 @@ struct usage {
 	double destination;	/* apply worker and other backends */
 	double worker;		/* peerd-worker, all of them */
 	double daemon;		/* peerd */
-	double engine;		/* the ClickHouse server, merges in the background too */
+	double engine;		/* ClickHouse or Kafka, what it does in the background too */
 	double machine;		/* everything, background processes and the benchmark too */
 	double worker_peak_mib; /* largest peak RSS (VmHWM) of a worker */
 };
 
 /* The processes at the roots; 0: takes no part. */
 struct meter_roots {
-	pid_t source, destination, engine, daemon;
+	pid_t source, destination, daemon;
 };
 
 struct meter *meter_new(struct meter_roots roots);
 void meter_free(struct meter **m);
 
-void meter_begin(struct meter *m);
+void meter_begin(struct meter *m, pid_t engine); /* 0: none takes part */
 void meter_tick(struct meter *m);
 void meter_end(struct meter *m, struct usage *u_r);
 

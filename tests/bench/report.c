@@ -132,8 +132,8 @@ print_line(const struct bench *b, const struct workload *w, enum side side, int 
 	if (w->to == TO_POSTGRES)
 		printf("  destination %.2f", u->destination);
 	else
-		printf("  engine %.2f", u->engine);
-	if (side == SIDE_PEERD)
+		printf("  %s %.2f", w->to == TO_KAFKA ? "broker" : "engine", u->engine);
+	if (side == SIDE_PEERD || side == SIDE_MOCK)
 		printf("  worker %.2f (%.0f MiB)  peerd %.2f", u->worker, u->worker_peak_mib,
 		    u->daemon);
 	else if (side == SIDE_DRAIN || side == SIDE_PIPE)

@@ -56,7 +56,8 @@ print_cpu_line(const struct report *r, const struct workload *w)
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_source_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_worker_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_engine_cpu)),
-	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_machine_cpu)), cell_peak(r, w),
+	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_machine_cpu)),
+	    cell_peak(r, w, SIDE_PEERD),
 	    cell_plain(report_spread(r, w, SIDE_DRAIN, FIGURE_source_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_DRAIN, FIGURE_worker_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_ENGINE, FIGURE_engine_cpu)));

@@ -74,11 +74,13 @@ struct spread report_spread(const struct report *r, const struct workload *w, en
 char *cell_range(struct spread s); /* "3.31 (3.20-3.42)" */
 char *cell_plain(struct spread s);
 char *cell_count(int64_t n);
-char *cell_peak(const struct report *r, const struct workload *w); /* MiB, of the worst round */
-char *cell_at_least(struct series ratio, double goal);		   /* "0.80 reached" */
+char *cell_peak(const struct report *r, const struct workload *w, enum side side);
+
+char *cell_at_least(struct series ratio, double goal); /* "0.80 reached" */
 char *cell_at_most(struct spread s, double goal);
 
-/* The tables of what goes to ClickHouse. */
+/* The tables of what goes to ClickHouse, and to Kafka. */
 void report_print_clickhouse(const struct report *r, const struct bench *b);
+void report_print_kafka(const struct report *r, const struct bench *b);
 
 #endif

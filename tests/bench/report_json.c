@@ -47,6 +47,7 @@ static const struct {
 	{ "ratio", false, FIGURE_seconds, SIDE_NATIVE, SIDE_PEERD },
 	{ "ratio_pipe", false, FIGURE_seconds, SIDE_PIPE, SIDE_PEERD },
 	{ "ratio_drain", false, FIGURE_seconds, SIDE_DRAIN, SIDE_PEERD },
+	{ "ratio_drain_mock", false, FIGURE_seconds, SIDE_DRAIN, SIDE_MOCK },
 	{ "ratio_engine", false, FIGURE_seconds, SIDE_ENGINE, SIDE_PEERD },
 	{ "ratio_p50", true, FIGURE_p50_ms, SIDE_PEERD, SIDE_NATIVE },
 	{ "ratio_p99", true, FIGURE_p99_ms, SIDE_PEERD, SIDE_NATIVE },

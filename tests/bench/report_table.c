@@ -19,11 +19,11 @@ cell_plain(struct spread s)
 	return s.greatest <= 0 ? text("-") : text("%.2f", s.median);
 }
 
-/* Memory is judged by the worst round. */
+/* MiB. Memory is judged by the worst round. */
 char *
-cell_peak(const struct report *r, const struct workload *w)
+cell_peak(const struct report *r, const struct workload *w, enum side side)
 {
-	double peak = report_spread(r, w, SIDE_PEERD, FIGURE_worker_peak_mib).greatest;
+	double peak = report_spread(r, w, side, FIGURE_worker_peak_mib).greatest;
 
 	return peak > 0 ? text("%.0f", peak) : text("-");
 }
@@ -115,7 +115,8 @@ print_cpu(const struct report *r)
 		    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_destination_cpu)),
 		    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_worker_cpu)),
 		    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_machine_cpu)),
-		    cell_peak(r, w), cell_plain(report_spread(r, w, SIDE_PIPE, FIGURE_source_cpu)),
+		    cell_peak(r, w, SIDE_PEERD),
+		    cell_plain(report_spread(r, w, SIDE_PIPE, FIGURE_source_cpu)),
 		    cell_plain(report_spread(r, w, SIDE_PIPE, FIGURE_destination_cpu)),
 		    cell_plain(report_spread(r, w, SIDE_PIPE, FIGURE_worker_cpu)),
 		    cell_plain(report_spread(r, w, SIDE_DRAIN, FIGURE_source_cpu)),
@@ -173,5 +174,7 @@ report_print(const struct report *r, const struct bench *b)
 		print_postgres(r, b);
 	if (b->engine != NULL)
 		report_print_clickhouse(r, b);
+	if (b->broker != NULL)
+		report_print_kafka(r, b);
 	fflush(stdout);
 }

@@ -24,7 +24,7 @@ struct side_ops {
 	char *(*trouble)(const struct bench *b); /* words on why it does not get on */
 };
 
-extern const struct side_ops side_native, side_peerd, side_pipe;
+extern const struct side_ops side_native, side_peerd, side_mock, side_pipe;
 
 /* Start the daemon and make its peer "src". */
 void side_peerd_open(struct bench *b);

@@ -5,6 +5,7 @@
 #include "tests/harness/chrig.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
+#include "tests/harness/kafka.h"
 #include "tests/harness/mirror.h"
 
 #define MIRROR "bench"
@@ -13,6 +14,7 @@
 static const char *const options[TO_COUNT] = {
 	[TO_POSTGRES] = "'soft_delete_col_name': '', 'synced_at_col_name': '', ",
 	[TO_CLICKHOUSE] = "",
+	[TO_KAFKA] = "",
 };
 
 void
@@ -29,20 +31,52 @@ side_peerd_close(struct bench *b)
 	daemon_free(&b->daemon);
 }
 
+static void
+create_clickhouse_peer(const struct clickhouse *c)
+{
+	api_expect(200,
+	    api_post("/peers/create", chrig_peer_body("dst", c->port, TARGET_DB, NULL, NULL, "")));
+}
+
+static void
+create_kafka_peer(const struct kafka *k)
+{
+	api_expect(200,
+	    api_post("/peers/create",
+		json("{'peer': {'name': 'dst', 'type': 'KAFKA', 'kafka_config': "
+		     "{'servers': ['%s'], 'disable_tls': true}}}",
+		    kafka_servers(k, KAFKA_PLAIN))));
+}
+
+/* The first time there is none. */
+static void
+drop_peer(void)
+{
+	api_post("/peers/drop", json("{'peer_name': 'dst'}"));
+}
+
 /* "dst" is whatever this workload goes to. */
 static void
 peerd_ready(const struct bench *b, const struct workload *w)
 {
-	api_post("/peers/drop", json("{'peer_name': 'dst'}")); /* the first time there is none */
+	drop_peer();
 	if (w->to == TO_POSTGRES)
 		peer_create("dst", b->destination, TARGET_DB);
+	else if (w->to == TO_CLICKHOUSE)
+		create_clickhouse_peer(b->engine);
 	else
-		api_expect(200,
-		    api_post("/peers/create",
-			chrig_peer_body("dst", b->engine->port, TARGET_DB, NULL, NULL, "")));
+		create_kafka_peer(b->broker);
 }
 
-/* "a,b" as "public.a,public.b"; in ClickHouse a table has no schema. */
+static void
+mock_ready(const struct bench *b, const struct workload *w)
+{
+	(void)w;
+	drop_peer();
+	create_kafka_peer(b->mock);
+}
+
+/* "a,b" as "public.a,public.b"; the destination has a schema in Postgres only. */
 static char *
 mapped(const struct workload *w, const char *tables)
 {
@@ -76,9 +110,9 @@ static void
 peerd_stream(const struct bench *b, const struct workload *w)
 {
 	mirror_create(MIRROR, mapped(w, text("%s,marker", w->tables)),
-	    text("%s'do_initial_snapshot': false, 'publication_name': '%s', "
+	    text("%s%s'do_initial_snapshot': false, 'publication_name': '%s', "
 		 "'replication_slot_name': '" RUN_SLOT "'",
-		options[w->to], workload_publication(w)));
+		options[w->to], w->settings != NULL ? w->settings : "", workload_publication(w)));
 }
 
 static void
@@ -98,6 +132,14 @@ const struct side_ops side_peerd = {
 	.ready = peerd_ready,
 	.snapshot = peerd_snapshot,
 	.copied = peerd_copied,
+	.stream = peerd_stream,
+	.stop = peerd_stop,
+	.trouble = peerd_trouble,
+};
+
+/* The same, into the mock cluster. */
+const struct side_ops side_mock = {
+	.ready = mock_ready,
 	.stream = peerd_stream,
 	.stop = peerd_stop,
 	.trouble = peerd_trouble,

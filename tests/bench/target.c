@@ -70,8 +70,15 @@ pg_digest(const struct target *t)
 	return workload_digest(t->b, t->w);
 }
 
+static void
+pg_close(struct target *t)
+{
+	sql_close(&t->conn);
+}
+
 static const struct target_ops pg_ops = {
 	.open = pg_open,
+	.close = pg_close,
 	.has_all = pg_has_all,
 	.last_id = pg_last_id,
 	.digest = pg_digest,
@@ -122,8 +129,15 @@ ch_digest(const struct target *t)
 	    t->w->tables);
 }
 
+static void
+ch_close(struct target *t)
+{
+	(void)t;
+}
+
 static const struct target_ops ch_ops = {
 	.open = ch_open,
+	.close = ch_close,
 	.has_all = ch_has_all,
 	.last_id = ch_last_id,
 	.digest = ch_digest,
@@ -134,14 +148,17 @@ static const struct target_ops ch_ops = {
 /* ---- any */
 
 struct target
-target_open(const struct bench *b, const struct workload *w)
+target_open(const struct bench *b, const struct workload *w, enum side side)
 {
 	static const struct target_ops *const kinds[TO_COUNT] = {
 		[TO_POSTGRES] = &pg_ops,
 		[TO_CLICKHOUSE] = &ch_ops,
+		[TO_KAFKA] = &target_kafka_ops,
 	};
 	struct target t = { .ops = kinds[w->to], .b = b, .w = w };
 
+	if (side == SIDE_MOCK)
+		t.ops = &target_mock_ops;
 	t.ops->open(&t);
 	return t;
 }
@@ -149,5 +166,5 @@ target_open(const struct bench *b, const struct workload *w)
 void
 target_close(struct target *t)
 {
-	sql_close(&t->conn);
+	t->ops->close(t);
 }
