@@ -163,23 +163,59 @@ find_words(const struct buf *answer, size_t head, const char *words)
 	return NULL;
 }
 
-/*
- * The server's "Connection: close" was meant for us, not for the client; but a
- * body that ends with the connection must end so there too.
- */
-static bool
+/* The server's "Connection: close" was meant for us, not for the client. */
+static void
 keep_open(struct buf *answer, size_t head)
 {
 	static const char closed[] = "\r\nConnection: close";
 	static const char kept[] = "\r\nConnection: alive"; /* of the same length */
 	uint8_t *at = find_words(answer, head, closed);
 
-	if (find_words(answer, head, "\r\nContent-Length:") == NULL &&
-	    find_words(answer, head, "\r\nTransfer-Encoding: chunked") == NULL)
-		return false;
 	if (at != NULL)
 		memcpy(at, kept, sizeof(kept) - 1);
-	return true;
+}
+
+/*
+ * Where an answer ends. The server hangs up behind each, and also when it dies
+ * in the middle of one: the client must not wait for the rest of that.
+ */
+struct ending {
+	bool is_chunked;
+	uint64_t length; /* head included; UINT64_MAX: only the connection's end tells */
+	uint64_t seen;
+	char last[5]; /* the last bytes seen */
+};
+
+static const char last_chunk[] = "0\r\n\r\n";
+
+static struct ending
+ending_of(const struct buf *answer, size_t head)
+{
+	static const char words[] = "\r\nContent-Length:";
+	const uint8_t *at = find_words(answer, head, words);
+	struct ending e = { .length = UINT64_MAX };
+
+	e.is_chunked = find_words(answer, head, "\r\nTransfer-Encoding: chunked") != NULL;
+	if (at != NULL)
+		e.length = head + strtoull((const char *)at + sizeof(words) - 1, NULL, 10);
+	return e;
+}
+
+static void
+ending_see(struct ending *e, const struct buf *piece)
+{
+	size_t n = piece->n < sizeof(e->last) ? piece->n : sizeof(e->last);
+
+	memmove(e->last, e->last + n, sizeof(e->last) - n);
+	memcpy(e->last + sizeof(e->last) - n, piece->p + piece->n - n, n);
+	e->seen += piece->n;
+}
+
+static bool
+ending_is_seen(const struct ending *e)
+{
+	return e->is_chunked ? memcmp(e->last, last_chunk, sizeof(e->last)) == 0
+			     : e->seen == e->length;
 }
 
 /* Wait for the head of the answer; its length, 0 when the server hung up before. */
@@ -198,22 +234,25 @@ receive_head(struct client *c, struct buf *answer)
 static bool
 pass_answer(struct client *c, uint64_t bytes)
 {
+	struct ending ending;
 	struct buf answer;
-	bool keep;
+	bool keep = false;
 	size_t n;
 
 	buf_init(&answer, HTTPFAULT_HEAD_MAX + HTTPFAULT_PIECE_BYTES);
 	n = receive_head(c, &answer);
-	keep = n > 0 && c->head.keep_alive && keep_open(&answer, n);
+	ending = ending_of(&answer, n);
+	keep_open(&answer, n);
 	while (answer.n > 0) {
+		ending_see(&ending, &answer);
 		n = answer.n < bytes ? answer.n : (size_t)bytes;
-		keep = send_all(c->fd, slice_of(answer.p, n)) && n == answer.n && keep;
+		keep = send_all(c->fd, slice_of(answer.p, n)) && n == answer.n;
 		bytes -= n;
 		buf_reset(&answer);
 		(void)receive(c->server, &answer, HTTPFAULT_PIECE_BYTES);
 	}
 	buf_done(&answer);
-	return keep;
+	return keep && c->head.keep_alive && ending_is_seen(&ending);
 }
 
 /* ---- the fates; true: the connection may go on */
