@@ -1,9 +1,5 @@
 #include "catalog/sqlite_int.h"
 
-#include "lib/base/arena.h"
-
-#define BATCHES_ARENA (16 * 1024)
-
 /* ---- a new batch */
 
 static bool
@@ -126,15 +122,18 @@ batches_forget(struct catalog *c, const char *mirror, struct err *err)
 
 /* ---- reading */
 
-static void
-batch_read(const struct stmt *s, struct catalog_batch *b_r)
+static bool
+batch_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	b_r->batch_id = (uint64_t)col_int(s, 0);
-	b_r->start_lsn = (lsn_t)col_int(s, 1);
-	b_r->end_lsn = (lsn_t)col_int(s, 2);
-	b_r->rows = col_int(s, 3);
-	b_r->start_us = col_int(s, 4);
-	b_r->end_us = col_int(s, 5);
+	struct catalog_batch *b = row_r;
+
+	b->batch_id = (uint64_t)col_int(s, 0);
+	b->start_lsn = (lsn_t)col_int(s, 1);
+	b->end_lsn = (lsn_t)col_int(s, 2);
+	b->rows = col_int(s, 3);
+	b->start_us = col_int(s, 4);
+	b->end_us = col_int(s, 5);
+	return true;
 }
 
 static bool
@@ -142,14 +141,13 @@ batches_read(struct catalog *c, const char *mirror, const struct paging *pg, str
     struct err *err)
 {
 	struct stmt s = stmt_for(c, pg->up ? Q_BATCHES_UP : Q_BATCHES_DOWN);
-	enum stmt_step step;
 
 	stmt_text(&s, mirror);
 	paging_bind(pg, &s);
-	while ((step = stmt_next(&s, err)) == STMT_ROW)
-		batch_read(&s, rows_push(rows, sizeof(struct catalog_batch)));
+	if (!rows_read(rows, &s, sizeof(struct catalog_batch), batch_read, err))
+		return false;
 	paging_turn(pg, rows, sizeof(struct catalog_batch));
-	return step == STMT_DONE;
+	return true;
 }
 
 static bool
@@ -185,34 +183,31 @@ catalog_batches_list(struct catalog *c, const char *mirror, const struct catalog
 	rows_done(&rows);
 }
 
-static void
-counts_read(const struct stmt *s, struct arena *a, struct catalog_counts *counts_r)
+static bool
+counts_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	counts_r->destination = col_text(s, 0, a);
-	counts_r->inserts = col_int(s, 1);
-	counts_r->updates = col_int(s, 2);
-	counts_r->deletes = col_int(s, 3);
-	counts_r->latest_batch_id = (uint64_t)col_int(s, 4);
+	struct catalog_counts *counts = row_r;
+
+	counts->destination = col_text(s, 0, a);
+	counts->inserts = col_int(s, 1);
+	counts->updates = col_int(s, 2);
+	counts->deletes = col_int(s, 3);
+	counts->latest_batch_id = (uint64_t)col_int(s, 4);
+	return true;
 }
 
 void
 catalog_counts_list(struct catalog *c, const char *mirror, catalog_counts_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(BATCHES_ARENA);
 	struct stmt s = stmt_for(c, Q_COUNTS);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
 	stmt_text(&s, mirror);
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		counts_read(&s, a, rows_push(&rows, sizeof(struct catalog_counts)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_counts), counts_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 void

@@ -33,30 +33,27 @@ save_answer(void *arg, const struct err *err)
 
 /* ---- settings */
 
-static void
-setting_read(const struct stmt *s, struct arena *a, struct catalog_setting *set_r)
+static bool
+setting_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	set_r->name = col_text(s, 0, a);
-	set_r->value = col_text(s, 1, a);
+	struct catalog_setting *set = row_r;
+
+	set->name = col_text(s, 0, a);
+	set->value = col_text(s, 1, a);
+	return true;
 }
 
 void
 catalog_settings_load(struct catalog *c, catalog_settings_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(EXTRAS_ARENA);
 	struct stmt s = stmt_for(c, Q_SETTINGS);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		setting_read(&s, a, rows_push(&rows, sizeof(struct catalog_setting)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_setting), setting_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 static bool
@@ -82,31 +79,28 @@ catalog_setting_set(struct catalog *c, const char *name, const char *value, cata
 
 /* ---- tags */
 
-static void
-tag_read(const struct stmt *s, struct arena *a, struct catalog_tag *tag_r)
+static bool
+tag_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	tag_r->key = col_text(s, 0, a);
-	tag_r->value = col_text(s, 1, a);
+	struct catalog_tag *tag = row_r;
+
+	tag->key = col_text(s, 0, a);
+	tag->value = col_text(s, 1, a);
+	return true;
 }
 
 void
 catalog_tags_list(struct catalog *c, const char *mirror, catalog_tags_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(EXTRAS_ARENA);
 	struct stmt s = stmt_for(c, Q_TAGS);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
 	stmt_text(&s, mirror);
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		tag_read(&s, a, rows_push(&rows, sizeof(struct catalog_tag)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_tag), tag_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 static bool
@@ -177,50 +171,40 @@ alert_name(int64_t id)
 }
 
 static bool
-alert_read(const struct stmt *s, struct arena *a, struct catalog_alert *alert_r, struct err *err)
+alert_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
+	struct catalog_alert *alert = row_r;
 	struct slice config;
 	struct sealed sealed;
 
-	alert_r->id = col_int(s, 0);
-	alert_r->service_type = col_text(s, 1, a);
+	alert->id = col_int(s, 0);
+	alert->service_type = col_text(s, 1, a);
 	sealed.blob = col_blob(s, 2, a);
 	sealed.key_id = col_text(s, 3, a);
-	alert_r->mirrors = col_text(s, 4, a);
-	if (!seal_open(&s->c->ring, "alerts", alert_name(alert_r->id).s, &sealed, a, &config, err))
+	alert->mirrors = col_text(s, 4, a);
+	if (!seal_open(&s->c->ring, "alerts", alert_name(alert->id).s, &sealed, a, &config, err))
 		return false;
-	alert_r->config = arena_strndup(a, (const char *)config.p, config.n);
+	alert->config = arena_strndup(a, (const char *)config.p, config.n);
 	return true;
 }
 
 static bool
-alerts_read(struct catalog *c, struct arena *a, struct rows *rows, struct err *err)
+alerts_read(struct catalog *c, struct rows *rows, struct err *err)
 {
 	struct stmt s = stmt_for(c, Q_ALERTS);
-	enum stmt_step step;
 
-	while ((step = stmt_next(&s, err)) == STMT_ROW) {
-		if (!alert_read(&s, a, rows_push(rows, sizeof(struct catalog_alert)), err)) {
-			stmt_end(&s);
-			return false;
-		}
-	}
-	return step == STMT_DONE;
+	return rows_read(rows, &s, sizeof(struct catalog_alert), alert_read, err);
 }
 
 void
 catalog_alerts_load(struct catalog *c, catalog_alerts_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(EXTRAS_ARENA);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
+	bool ok = alerts_read(c, &rows, &err);
 
-	if (alerts_read(c, a, &rows, &err))
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 static bool
@@ -300,50 +284,45 @@ alert_reseal(struct catalog *c, const struct catalog_alert *alert, struct arena 
 bool
 alerts_reseal(struct catalog *c, struct err *err)
 {
-	struct arena *a = arena_new(EXTRAS_ARENA);
 	const struct catalog_alert *alert;
 	struct rows rows = { 0 };
 	bool ok;
 	size_t i;
 
-	ok = alerts_read(c, a, &rows, err);
+	ok = alerts_read(c, &rows, err);
 	for (i = 0; ok && i < rows.n; i++) {
 		alert = (const struct catalog_alert *)rows.p + i;
-		ok = alert_reseal(c, alert, a, err);
+		ok = alert_reseal(c, alert, rows.strings, err);
 	}
 	rows_done(&rows);
-	arena_free(&a);
 	return ok;
 }
 
 /* ---- scripts */
 
-static void
-script_read(const struct stmt *s, struct arena *a, struct catalog_script *script_r)
+static bool
+script_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	script_r->id = col_int(s, 0);
-	script_r->name = col_text(s, 1, a);
-	script_r->lang = col_text(s, 2, a);
-	script_r->source = col_blob(s, 3, a);
+	struct catalog_script *script = row_r;
+
+	script->id = col_int(s, 0);
+	script->name = col_text(s, 1, a);
+	script->lang = col_text(s, 2, a);
+	script->source = col_blob(s, 3, a);
+	return true;
 }
 
 void
 catalog_scripts_load(struct catalog *c, catalog_scripts_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(EXTRAS_ARENA);
 	struct stmt s = stmt_for(c, Q_SCRIPTS);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		script_read(&s, a, rows_push(&rows, sizeof(struct catalog_script)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_script), script_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 static bool

@@ -113,15 +113,19 @@ bool write_begin(struct catalog *c, struct err *err);
 void write_end(struct catalog *c, bool ok, enum write_kind kind, struct err *err,
     catalog_done_fn *done, void *arg);
 
-/* ---- rows of a result: grows in plain memory, freed by rows_done() */
+/* ---- rows of a result: begin as { 0 }, freed by rows_done() */
 
 struct rows {
 	void *p;
 	size_t n, cap;
+	struct arena *strings; /* what the rows point to; NULL before rows_read() */
 };
 
-/* The next row, zeroed; valid until the next push. */
-void *rows_push(struct rows *r, size_t size);
+/* Fills one zeroed row from the statement's current one. */
+typedef bool row_read_fn(const struct stmt *s, struct arena *a, void *row_r, struct err *err);
+
+/* All that a bound statement gives, each row of `size` bytes. None after a failure. */
+bool rows_read(struct rows *r, struct stmt *s, size_t size, row_read_fn *read, struct err *err);
 void rows_done(struct rows *r);
 
 /* ---- pages of a list: which end of the range to read from, and where a page stands in it */

@@ -165,21 +165,24 @@ catalog_load_set_state(struct catalog *c, const char *mirror, const char *source
 
 /* ---- reading */
 
-static void
-load_read(const struct stmt *s, struct arena *a, struct catalog_load_table *t_r)
+static bool
+load_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	t_r->index = (int32_t)col_int(s, 0);
-	t_r->source = col_text(s, 1, a);
-	t_r->destination = col_text(s, 2, a);
-	t_r->partitions_total = (int32_t)col_int(s, 3);
-	t_r->rows_estimated = col_int(s, 4);
-	t_r->state = (enum catalog_load_state)col_int(s, 5);
-	t_r->partitions_done = (int32_t)col_int(s, 6);
-	t_r->rows = col_int(s, 7);
-	t_r->bytes = col_int(s, 8);
-	t_r->start_us = col_int(s, 9);
-	t_r->end_us = t_r->partitions_done >= t_r->partitions_total ? col_int(s, 10) : 0;
-	t_r->busy_us = col_int(s, 11);
+	struct catalog_load_table *t = row_r;
+
+	t->index = (int32_t)col_int(s, 0);
+	t->source = col_text(s, 1, a);
+	t->destination = col_text(s, 2, a);
+	t->partitions_total = (int32_t)col_int(s, 3);
+	t->rows_estimated = col_int(s, 4);
+	t->state = (enum catalog_load_state)col_int(s, 5);
+	t->partitions_done = (int32_t)col_int(s, 6);
+	t->rows = col_int(s, 7);
+	t->bytes = col_int(s, 8);
+	t->start_us = col_int(s, 9);
+	t->end_us = t->partitions_done >= t->partitions_total ? col_int(s, 10) : 0;
+	t->busy_us = col_int(s, 11);
+	return true;
 }
 
 void
@@ -187,52 +190,45 @@ catalog_load_list(struct catalog *c, const char *mirror, catalog_load_fn *fn, vo
 {
 	struct arena *a = arena_new(LOAD_ARENA);
 	struct stmt s = stmt_for(c, Q_LOAD_TABLES);
-	enum stmt_step step = STMT_ERROR;
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
 	const char *id;
+	bool ok = load_id(c, mirror, a, &id, &err);
 
-	if (load_id(c, mirror, a, &id, &err)) {
+	if (ok) {
 		stmt_text(&s, mirror);
-		while ((step = stmt_next(&s, &err)) == STMT_ROW)
-			load_read(&s, a, rows_push(&rows, sizeof(struct catalog_load_table)));
+		ok = rows_read(&rows, &s, sizeof(struct catalog_load_table), load_read, &err);
 	}
-	if (step == STMT_DONE)
-		fn(arg, NULL, id, rows.p, rows.n);
-	else
-		fn(arg, &err, "", NULL, 0);
+	fn(arg, ok ? NULL : &err, ok ? id : "", rows.p, rows.n);
 	rows_done(&rows);
 	arena_free(&a);
 }
 
-static void
-partition_read(const struct stmt *s, struct arena *a, struct catalog_partition *p_r)
+static bool
+partition_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	p_r->table = (int32_t)col_int(s, 0);
-	p_r->partition = (int32_t)col_int(s, 1);
-	p_r->rows = col_int(s, 2);
-	p_r->bytes = col_int(s, 3);
-	p_r->start_us = col_int(s, 4);
-	p_r->end_us = col_int(s, 5);
-	p_r->range = col_text(s, 6, a);
+	struct catalog_partition *p = row_r;
+
+	p->table = (int32_t)col_int(s, 0);
+	p->partition = (int32_t)col_int(s, 1);
+	p->rows = col_int(s, 2);
+	p->bytes = col_int(s, 3);
+	p->start_us = col_int(s, 4);
+	p->end_us = col_int(s, 5);
+	p->range = col_text(s, 6, a);
+	return true;
 }
 
 void
 catalog_partitions_list(struct catalog *c, const char *mirror, catalog_partitions_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(LOAD_ARENA);
 	struct stmt s = stmt_for(c, Q_LOAD_PARTITIONS);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
 	stmt_text(&s, mirror);
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		partition_read(&s, a, rows_push(&rows, sizeof(struct catalog_partition)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_partition), partition_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }

@@ -1,9 +1,5 @@
 #include "catalog/sqlite_int.h"
 
-#include "lib/base/arena.h"
-
-#define LOGS_ARENA (64 * 1024)
-
 /* The bound is looked after once in so many lines, so a mirror may have this many over it. */
 #define LOG_PRUNE_EVERY 64
 
@@ -40,31 +36,32 @@ catalog_log_add(struct catalog *c, const struct catalog_log *l, catalog_done_fn 
 	write_end(c, ok, WRITE_GROUPED, &err, done, arg);
 }
 
-static void
-log_read(const struct stmt *s, struct arena *a, struct catalog_log *l_r)
+static bool
+log_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	l_r->id = col_int(s, 0);
-	l_r->mirror = col_text(s, 1, a);
-	l_r->level = col_text(s, 2, a);
-	l_r->message = col_text(s, 3, a);
-	l_r->at_us = col_int(s, 4);
+	struct catalog_log *l = row_r;
+
+	l->id = col_int(s, 0);
+	l->mirror = col_text(s, 1, a);
+	l->level = col_text(s, 2, a);
+	l->message = col_text(s, 3, a);
+	l->at_us = col_int(s, 4);
+	return true;
 }
 
 static bool
-logs_read(struct catalog *c, const struct catalog_log_filter *f, struct arena *a, struct rows *rows,
-    struct err *err)
+logs_read(struct catalog *c, const struct catalog_log_filter *f, struct rows *rows, struct err *err)
 {
 	struct paging pg = paging_of(&f->range);
 	struct stmt s = stmt_for(c, pg.up ? Q_LOGS_UP : Q_LOGS_DOWN);
-	enum stmt_step step;
 
 	stmt_text(&s, f->mirror);
 	stmt_text(&s, f->level);
 	paging_bind(&pg, &s);
-	while ((step = stmt_next(&s, err)) == STMT_ROW)
-		log_read(&s, a, rows_push(rows, sizeof(struct catalog_log)));
+	if (!rows_read(rows, &s, sizeof(struct catalog_log), log_read, err))
+		return false;
 	paging_turn(&pg, rows, sizeof(struct catalog_log));
-	return step == STMT_DONE;
+	return true;
 }
 
 static bool
@@ -88,15 +85,13 @@ void
 catalog_logs_list(struct catalog *c, const struct catalog_log_filter *f, catalog_logs_fn *fn,
     void *arg)
 {
-	struct arena *a = arena_new(LOGS_ARENA);
 	struct catalog_page page = { 0 };
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
 
-	if (logs_read(c, f, a, &rows, &err) && logs_page(c, f, &rows, &page, &err))
+	if (logs_read(c, f, &rows, &err) && logs_page(c, f, &rows, &page, &err))
 		fn(arg, NULL, rows.p, rows.n, &page);
 	else
 		fn(arg, &err, NULL, 0, &page);
 	rows_done(&rows);
-	arena_free(&a);
 }

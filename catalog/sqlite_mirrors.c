@@ -1,9 +1,5 @@
 #include "catalog/sqlite_int.h"
 
-#include "lib/base/arena.h"
-
-#define MIRRORS_ARENA (64 * 1024)
-
 /* ---- reading */
 
 static void
@@ -19,41 +15,38 @@ state_read(const struct stmt *s, struct arena *a, struct catalog_mirror_state *s
 	state_r->error_hint = col_text(s, 13, a);
 }
 
-static void
-mirror_read(const struct stmt *s, struct arena *a, struct catalog_mirror *m_r)
+static bool
+mirror_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	m_r->id = col_int(s, 0);
-	m_r->name = col_text(s, 1, a);
-	m_r->source = col_text(s, 2, a);
-	m_r->destination = col_text(s, 3, a);
-	m_r->config = col_blob(s, 4, a);
-	m_r->tables = col_blob(s, 5, a);
-	state_read(s, a, &m_r->state);
-	m_r->generation = (uint64_t)col_int(s, 14);
-	m_r->next_batch_id = (uint64_t)col_int(s, 15);
-	m_r->checkpoint = (lsn_t)col_int(s, 16);
-	m_r->created_us = col_int(s, 17);
-	m_r->updated_us = col_int(s, 18);
-	m_r->state_us = col_int(s, 19);
+	struct catalog_mirror *m = row_r;
+
+	m->id = col_int(s, 0);
+	m->name = col_text(s, 1, a);
+	m->source = col_text(s, 2, a);
+	m->destination = col_text(s, 3, a);
+	m->config = col_blob(s, 4, a);
+	m->tables = col_blob(s, 5, a);
+	state_read(s, a, &m->state);
+	m->generation = (uint64_t)col_int(s, 14);
+	m->next_batch_id = (uint64_t)col_int(s, 15);
+	m->checkpoint = (lsn_t)col_int(s, 16);
+	m->created_us = col_int(s, 17);
+	m->updated_us = col_int(s, 18);
+	m->state_us = col_int(s, 19);
+	return true;
 }
 
 void
 catalog_mirrors_load(struct catalog *c, catalog_mirrors_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(MIRRORS_ARENA);
 	struct stmt s = stmt_for(c, Q_MIRRORS);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		mirror_read(&s, a, rows_push(&rows, sizeof(struct catalog_mirror)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_mirror), mirror_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 /* ---- state history */
@@ -76,37 +69,34 @@ history_add(struct catalog *c, const char *mirror, int32_t from,
 	return stmt_run(&prune, err);
 }
 
-static void
-change_read(const struct stmt *s, struct arena *a, struct catalog_state_change *ch_r)
+static bool
+change_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	ch_r->id = col_int(s, 0);
-	ch_r->from = (int32_t)col_int(s, 1);
-	ch_r->to = (int32_t)col_int(s, 2);
-	ch_r->event = col_text(s, 3, a);
-	ch_r->error = col_text(s, 4, a);
-	ch_r->at_us = col_int(s, 5);
+	struct catalog_state_change *ch = row_r;
+
+	ch->id = col_int(s, 0);
+	ch->from = (int32_t)col_int(s, 1);
+	ch->to = (int32_t)col_int(s, 2);
+	ch->event = col_text(s, 3, a);
+	ch->error = col_text(s, 4, a);
+	ch->at_us = col_int(s, 5);
+	return true;
 }
 
 void
 catalog_history_list(struct catalog *c, const char *mirror, int64_t limit, catalog_history_fn *fn,
     void *arg)
 {
-	struct arena *a = arena_new(MIRRORS_ARENA);
 	struct stmt s = stmt_for(c, Q_HISTORY);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
-	enum stmt_step step;
+	bool ok;
 
 	stmt_text(&s, mirror);
 	stmt_int(&s, limit);
-	while ((step = stmt_next(&s, &err)) == STMT_ROW)
-		change_read(&s, a, rows_push(&rows, sizeof(struct catalog_state_change)));
-	if (step == STMT_DONE)
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	ok = rows_read(&rows, &s, sizeof(struct catalog_state_change), change_read, &err);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 /* ---- a new mirror */

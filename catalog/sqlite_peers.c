@@ -6,51 +6,39 @@
 
 /* ---- reading */
 
-/* A row as stored: the config still sealed. */
-static void
-peer_read(const struct stmt *s, struct arena *a, struct catalog_peer *p_r, struct sealed *sealed_r)
+static bool
+peer_read(const struct stmt *s, struct arena *a, void *row_r, struct err *err)
 {
-	p_r->id = col_int(s, 0);
-	p_r->name = col_text(s, 1, a);
-	p_r->type = (int32_t)col_int(s, 2);
-	sealed_r->blob = col_blob(s, 3, a);
-	sealed_r->key_id = col_text(s, 4, a);
-	p_r->created_us = col_int(s, 5);
-	p_r->updated_us = col_int(s, 6);
+	struct catalog_peer *p = row_r;
+	struct sealed sealed;
+
+	p->id = col_int(s, 0);
+	p->name = col_text(s, 1, a);
+	p->type = (int32_t)col_int(s, 2);
+	sealed.blob = col_blob(s, 3, a);
+	sealed.key_id = col_text(s, 4, a);
+	p->created_us = col_int(s, 5);
+	p->updated_us = col_int(s, 6);
+	return seal_open(&s->c->ring, "peers", p->name, &sealed, a, &p->config, err);
 }
 
 static bool
-peers_read(struct catalog *c, struct arena *a, struct rows *rows, struct err *err)
+peers_read(struct catalog *c, struct rows *rows, struct err *err)
 {
 	struct stmt s = stmt_for(c, Q_PEERS);
-	struct catalog_peer *p;
-	enum stmt_step step;
-	struct sealed sealed;
 
-	while ((step = stmt_next(&s, err)) == STMT_ROW) {
-		p = rows_push(rows, sizeof(*p));
-		peer_read(&s, a, p, &sealed);
-		if (!seal_open(&c->ring, "peers", p->name, &sealed, a, &p->config, err)) {
-			stmt_end(&s);
-			return false;
-		}
-	}
-	return step == STMT_DONE;
+	return rows_read(rows, &s, sizeof(struct catalog_peer), peer_read, err);
 }
 
 void
 catalog_peers_load(struct catalog *c, catalog_peers_fn *fn, void *arg)
 {
-	struct arena *a = arena_new(PEERS_ARENA);
 	struct err err = ERR_INIT;
 	struct rows rows = { 0 };
+	bool ok = peers_read(c, &rows, &err);
 
-	if (peers_read(c, a, &rows, &err))
-		fn(arg, NULL, rows.p, rows.n);
-	else
-		fn(arg, &err, NULL, 0);
+	fn(arg, ok ? NULL : &err, rows.p, rows.n);
 	rows_done(&rows);
-	arena_free(&a);
 }
 
 /* ---- writing */
@@ -160,18 +148,16 @@ peer_reseal(struct catalog *c, const struct catalog_peer *p, struct arena *a, st
 bool
 peers_reseal(struct catalog *c, struct err *err)
 {
-	struct arena *a = arena_new(PEERS_ARENA);
 	const struct catalog_peer *p;
 	struct rows rows = { 0 };
 	bool ok;
 	size_t i;
 
-	ok = peers_read(c, a, &rows, err);
+	ok = peers_read(c, &rows, err);
 	for (i = 0; ok && i < rows.n; i++) {
 		p = (const struct catalog_peer *)rows.p + i;
-		ok = peer_reseal(c, p, a, err);
+		ok = peer_reseal(c, p, rows.strings, err);
 	}
 	rows_done(&rows);
-	arena_free(&a);
 	return ok;
 }

@@ -3,6 +3,8 @@
 #include "lib/base/arena.h"
 #include "lib/base/mem.h"
 
+#define ROWS_ARENA (16 * 1024)
+
 /* ---- what SQLite says, in our words */
 
 struct sqlite_says {
@@ -203,7 +205,8 @@ col_blob(const struct stmt *s, int i, struct arena *a)
 
 /* ---- rows */
 
-void *
+/* The next row, zeroed; valid until the next push. */
+static void *
 rows_push(struct rows *r, size_t size)
 {
 	void *row;
@@ -217,9 +220,27 @@ rows_push(struct rows *r, size_t size)
 	return row;
 }
 
+bool
+rows_read(struct rows *r, struct stmt *s, size_t size, row_read_fn *read, struct err *err)
+{
+	enum stmt_step step;
+
+	r->strings = arena_new(ROWS_ARENA);
+	while ((step = stmt_next(s, err)) == STMT_ROW) {
+		if (!read(s, r->strings, rows_push(r, size), err)) {
+			stmt_end(s);
+			break;
+		}
+	}
+	if (step != STMT_DONE)
+		rows_done(r);
+	return step == STMT_DONE;
+}
+
 void
 rows_done(struct rows *r)
 {
 	free(r->p);
+	arena_free(&r->strings);
 	*r = (struct rows){ 0 };
 }
