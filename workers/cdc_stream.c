@@ -13,15 +13,20 @@ on_begin(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct
 	return true;
 }
 
+static void
+commit(struct cdc *c, lsn_t end_lsn, usec_t commit_us)
+{
+	batch_commit(c->fill, end_lsn, commit_us);
+	if (c->oldest_commit_us == 0)
+		c->oldest_commit_us = commit_us;
+}
+
 static bool
 on_commit(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
 {
 	c->in_tx = false;
-	if (!c->skip_tx && c->ledger.open) {
-		batch_commit(c->fill, m->commit.end_lsn, c->tx.commit_us);
-		if (c->oldest_commit_us == 0)
-			c->oldest_commit_us = c->tx.commit_us;
-	}
+	if (!c->skip_tx && c->ledger.open)
+		commit(c, m->commit.end_lsn, c->tx.commit_us);
 	ledger_commit(&c->ledger, m->commit.end_lsn);
 	if (c->tables_lsn == LSN_INVALID)
 		c->tables_lsn = m->commit.end_lsn;
@@ -146,6 +151,34 @@ on_truncate(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, str
 	return true;
 }
 
+/*
+ * Outside of transactions it comes as soon as it is read, between two of them,
+ * and is one of its own that ends where the message does.
+ */
+static bool
+on_message(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
+{
+	const struct pgoutput_message *msg = &m->message;
+
+	if (msg->transactional ? c->skip_tx : msg->lsn <= c->resume_lsn)
+		return true;
+	if (!msg->transactional)
+		c->tx = (struct transaction){ .commit_lsn = msg->lsn, .commit_us = c->sent_us };
+	batch_begin(c->fill, &c->tx);
+	batch_message(c->fill,
+	    &(struct logical_message){
+		.prefix = msg->prefix,
+		.content = msg->content,
+		.lsn = msg->lsn,
+	    });
+	ledger_change(&c->ledger);
+	if (!msg->transactional) {
+		commit(c, msg->lsn, c->tx.commit_us);
+		ledger_commit(&c->ledger, msg->lsn);
+	}
+	return true;
+}
+
 static bool
 on_other(struct cdc *c, const struct pgoutput_msg *m, struct slice bytes, struct err *err)
 {
@@ -163,7 +196,7 @@ static bool (*const handlers[128])(struct cdc *, const struct pgoutput_msg *, st
 	[PGOUTPUT_UPDATE] = on_change,
 	[PGOUTPUT_DELETE] = on_change,
 	[PGOUTPUT_TRUNCATE] = on_truncate,
-	[PGOUTPUT_MESSAGE] = on_other,
+	[PGOUTPUT_MESSAGE] = on_message,
 };
 
 bool

@@ -22,8 +22,8 @@ struct pgrepl {
 #define STATUS_BYTES 34
 
 bool
-pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, lsn_t from,
-    bool binary, struct pgrepl **r_r, struct err *err)
+pgrepl_start(struct pgconn **conn, const char *slot, const char *publication,
+    const struct pgrepl_wants *wants, struct pgrepl **r_r, struct err *err)
 {
 	struct buf sql, pub;
 	struct pgrepl *r;
@@ -34,9 +34,11 @@ pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, ls
 	pgconn_ident(&pub, publication);
 	buf_str_add(&sql, "START_REPLICATION SLOT ");
 	pgconn_ident(&sql, slot);
-	buf_printf(&sql, " LOGICAL %s (proto_version '1', publication_names ", lsn_str(from));
+	buf_printf(&sql, " LOGICAL %s (proto_version '1', publication_names ",
+	    lsn_str(wants->from));
 	pgconn_literal(&sql, buf_str(&pub));
-	buf_printf(&sql, "%s)", binary ? ", binary 'true'" : "");
+	buf_printf(&sql, "%s%s)", wants->binary ? ", binary 'true'" : "",
+	    wants->messages ? ", messages 'true'" : "");
 	res = pgconn_exec(*conn, err, buf_str(&sql));
 	buf_done(&pub);
 	buf_done(&sql);

@@ -42,9 +42,16 @@ struct pgrepl_msg {
 	bool reply_wanted;  /* KEEPALIVE: answer at once */
 };
 
-/* Takes over the connection. from: the first position wanted; binary: values in binary form. */
-bool pgrepl_start(struct pgconn **conn, const char *slot, const char *publication, lsn_t from,
-    bool binary, struct pgrepl **r_r, struct err *err);
+/* Each but the first is for Postgres 14 and newer. */
+struct pgrepl_wants {
+	lsn_t from;    /* the first position */
+	bool binary;   /* values in binary form */
+	bool messages; /* logical messages */
+};
+
+/* Takes over the connection. */
+bool pgrepl_start(struct pgconn **conn, const char *slot, const char *publication,
+    const struct pgrepl_wants *wants, struct pgrepl **r_r, struct err *err);
 void pgrepl_free(struct pgrepl **r);
 
 int pgrepl_fd(const struct pgrepl *r);

@@ -41,7 +41,8 @@ kafka_control_build(struct kafka_encoder *e, const struct kafka_control *c,
 	r = only_record(e, kt != NULL ? kt->topic : e->topics[KAFKA_TOPIC_CONTROL], records_r);
 	e->format->control(e, kt, &ev);
 	r->value = buf_slice(&e->values[0]);
-	kafka_add_headers(e, kt, ev.op, o, kafka_id_of(e, o, ""), r);
+	/* a message alone may end where a transaction's commit begins */
+	kafka_add_headers(e, kt, ev.op, o, kafka_id_of(e, o, o->tx->xid == 0 ? ":message" : ""), r);
 	return true;
 }
 

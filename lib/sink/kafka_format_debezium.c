@@ -59,7 +59,7 @@ put_source_position(const struct kafka_event *ev, struct buf *out)
 	buf_str_add(out, tx != NULL ? ",\"snapshot\":\"false\"" : ",\"snapshot\":\"true\"");
 	put_sequence(ev, out);
 	buf_str_add(out, ",\"txId\":");
-	if (tx != NULL)
+	if (tx != NULL && tx->xid != 0)
 		kafka_put_u64(out, tx->xid);
 	else
 		buf_str_add(out, "null");
@@ -76,7 +76,7 @@ put_transaction(const struct kafka_encoder *e, const struct kafka_event *ev, str
 	const struct kafka_origin *o = ev->o;
 
 	buf_str_add(out, ",\"transaction\":");
-	if (o->tx == NULL || e->cfg.opt->transaction_topic[0] == '\0') {
+	if (o->tx == NULL || o->tx->xid == 0 || e->cfg.opt->transaction_topic[0] == '\0') {
 		buf_str_add(out, "null");
 		return;
 	}

@@ -67,7 +67,8 @@ kafka_add_headers(struct kafka_encoder *e, const struct kafka_table *kt, enum ka
 	kafka_add_header(r, "peerd.lsn", slice_str(e->lsn));
 	if (o->tx != NULL) {
 		kafka_add_header(r, "peerd.commit_time", slice_str(e->tx.commit_time));
-		kafka_add_header(r, "peerd.xid", slice_str(e->tx.xid));
+		if (o->tx->xid != 0)
+			kafka_add_header(r, "peerd.xid", slice_str(e->tx.xid));
 	}
 	if (kt != NULL)
 		kafka_add_header(r, "peerd.schema_version", slice_of(kt->version, 16));

@@ -167,6 +167,7 @@ kafka_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 
 	if (!kafka_options_from(s->cfg->mirror, &s->opt, err))
 		return false;
+	sk->wants_messages = (s->opt.controls & KAFKA_CONTROL_MESSAGE) != 0;
 	if (!open_client(s, err))
 		return err_context(err, "destination");
 	kafka_progress_rest(s->progress);

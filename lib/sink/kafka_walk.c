@@ -58,6 +58,8 @@ tell_transaction(struct kafka_walk *w, const struct kafka_transaction_count *cou
 	const struct kafka_origin o = origin_of(w, NULL);
 	struct kafka_records list = { .n = 0 };
 
+	if (w->tx.xid == 0)
+		return true;
 	return kafka_transaction_build(w->out->e, &o, counts, n, &list, err) &&
 	    kafka_out_send(w->out, &list, err);
 }
@@ -83,7 +85,7 @@ leave(struct kafka_walk *w, struct err *err)
 static bool
 enter(struct kafka_walk *w, const struct transaction *tx, struct err *err)
 {
-	if (w->open && w->tx.commit_lsn == tx->commit_lsn)
+	if (w->open && transaction_same(&w->tx, tx))
 		return true; /* it goes on from the batch before */
 	if (!leave(w, err))
 		return false;
@@ -180,13 +182,16 @@ walk_changes(struct kafka_walk *w, const struct batch *b, const struct segment *
 
 /* ---- what stands between changes */
 
+/* lsn: LSN_INVALID: that of the commit. */
 static bool
-tell(struct kafka_walk *w, const struct kafka_control *c, struct kafka_walk_table *wt,
+tell(struct kafka_walk *w, const struct kafka_control *c, struct kafka_walk_table *wt, lsn_t lsn,
     struct err *err)
 {
-	const struct kafka_origin o = origin_of(w, wt);
+	struct kafka_origin o = origin_of(w, wt);
 	struct kafka_records list = { .n = 0 };
 
+	if (lsn != LSN_INVALID)
+		o.lsn = lsn;
 	if (!kafka_control_build(w->out->e, c, &o, &list, err) ||
 	    !kafka_out_send(w->out, &list, err))
 		return false;
@@ -208,7 +213,7 @@ walk_truncate(struct kafka_walk *w, const struct segment *seg, struct err *err)
 			    .kind = KAFKA_CONTROL_TRUNCATE,
 			    .table = wt->kt,
 			},
-			wt, err) &&
+			wt, LSN_INVALID, err) &&
 		    !table_failed(w, wt, err))
 			return false;
 	}
@@ -216,16 +221,48 @@ walk_truncate(struct kafka_walk *w, const struct segment *seg, struct err *err)
 }
 
 static bool
+walk_ddl(struct kafka_walk *w, const struct segment *seg, struct err *err)
+{
+	const struct kafka_control c = { .kind = KAFKA_CONTROL_DDL, .text = seg->sql };
+
+	return tell(w, &c, NULL, LSN_INVALID, err);
+}
+
+static bool
+walk_message(struct kafka_walk *w, const struct segment *seg, struct err *err)
+{
+	const struct kafka_control c = {
+		.kind = KAFKA_CONTROL_MESSAGE,
+		.text = seg->message->prefix,
+		.content = seg->message->content,
+	};
+
+	return tell(w, &c, NULL, seg->message->lsn, err);
+}
+
+/* The one that the barrier belongs to: it is open, or the next, or both. */
+static bool
+enter_next(struct kafka_walk *w, const struct batch *b, uint32_t *next, struct err *err)
+{
+	const struct transaction *tx = &b->transactions[*next];
+
+	if (*next == b->ntransactions || (w->open && !transaction_same(&w->tx, tx)))
+		return true;
+	(*next)++;
+	return enter(w, tx, err);
+}
+
+static bool
 walk_barrier(struct kafka_walk *w, const struct batch *b, const struct segment *seg, uint32_t *next,
     struct err *err)
 {
-	const struct kafka_control ddl = { .kind = KAFKA_CONTROL_DDL, .text = seg->sql };
+	static bool (*const walks[])(struct kafka_walk *, const struct segment *, struct err *) = {
+		[SEGMENT_TRUNCATE] = walk_truncate,
+		[SEGMENT_DDL] = walk_ddl,
+		[SEGMENT_MESSAGE] = walk_message,
+	};
 
-	if (!w->open && *next < b->ntransactions && !enter(w, &b->transactions[(*next)++], err))
-		return false;
-	if (seg->kind == SEGMENT_TRUNCATE)
-		return walk_truncate(w, seg, err);
-	return tell(w, &ddl, NULL, err);
+	return enter_next(w, b, next, err) && walks[seg->kind](w, seg, err);
 }
 
 bool

@@ -81,7 +81,8 @@ struct sink_ops {
 struct sink {
 	const struct sink_ops *ops;
 	const struct sink_callbacks *cb;
-	struct sink_appetite appetite; /* once it is open */
+	struct sink_appetite appetite; /* once it is open; so is the next */
+	bool wants_messages;	       /* logical messages; else batches have none */
 };
 
 static inline bool

@@ -51,7 +51,7 @@ batch_begin(struct batch *b, const struct transaction *tx)
 {
 	uint32_t n = b->ntransactions;
 
-	if (n > 0 && b->transactions[n - 1].commit_lsn == tx->commit_lsn)
+	if (n > 0 && transaction_same(&b->transactions[n - 1], tx))
 		return;
 	if (n == b->transactions_cap) {
 		b->transactions_cap = n > 0 ? n * 2 : 64;
@@ -142,6 +142,18 @@ batch_ddl(struct batch *b, const char *sql)
 	add_segment(b, SEGMENT_DDL)->sql = arena_strdup(b->arena, sql);
 }
 
+void
+batch_message(struct batch *b, const struct logical_message *message)
+{
+	struct logical_message *copy = arena_dup(b->arena, message, sizeof(*message));
+
+	copy->prefix = arena_strdup(b->arena, message->prefix);
+	copy->content = arena_dup_slice(b->arena, message->content);
+	flush_open(b);
+	note_opened(b);
+	add_segment(b, SEGMENT_MESSAGE)->message = copy;
+}
+
 /*
  * With no change since the last segment, that segment is what commits here. In
  * a batch that has none yet, it is the transaction that the batch before left
@@ -179,7 +191,7 @@ bool
 batch_full(const struct batch *b, uint32_t max_changes)
 {
 	return b->nchanges >= max_changes || b->nchanges >= BATCH_CHANGES_MAX ||
-	    arena_used(b->arena) >= BATCH_BYTES_MAX;
+	    b->nsegments >= BATCH_CHANGES_MAX || arena_used(b->arena) >= BATCH_BYTES_MAX;
 }
 
 bool

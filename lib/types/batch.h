@@ -3,14 +3,15 @@
  *
  * A batch is filled by the stream's reader and applied by a sink while a
  * second one fills. It is a list of segments, to be applied one after the
- * other: runs of row changes, and barriers (TRUNCATE, DDL) between them. A
- * segment whose commit_lsn is set ends on a source commit: the destination
+ * other: runs of row changes, and barriers (TRUNCATE, DDL, logical messages)
+ * between them. A segment whose commit_lsn is set ends on a source commit: the destination
  * commits there, together with that position. The last segment may lack one:
  * a transaction larger than a batch goes on in the next batch, inside the
  * same destination transaction.
  *
  *	batch_begin()
- *	batch_add() / batch_truncate() / batch_ddl() ... batch_commit() ... batch_close()
+ *	batch_add() / batch_truncate() / batch_ddl() / batch_message() ... batch_commit() ...
+ *	batch_close()
  *
  * Everything a batch points to lives in its arena until batch_reset().
  */
@@ -40,9 +41,12 @@ struct change {
 	bool old_whole; /* old has every column, not only the key */
 };
 
-/* A source transaction with changes in a batch; a large one is in each batch it goes through. */
+/*
+ * A source transaction with changes in a batch; a large one is in each batch it goes through.
+ * A logical message that belongs to none stands as one of its own.
+ */
 struct transaction {
-	uint32_t xid;
+	uint32_t xid;	  /* 0: a message of no transaction */
 	lsn_t commit_lsn; /* where its commit record begins */
 	usec_t commit_us; /* source's wall clock */
 	uint32_t from;	  /* its first change here; they go on to the next one's, or the end */
@@ -51,7 +55,15 @@ struct transaction {
 enum segment_kind {
 	SEGMENT_CHANGES,
 	SEGMENT_TRUNCATE,
-	SEGMENT_DDL
+	SEGMENT_DDL,
+	SEGMENT_MESSAGE
+};
+
+/* Of pg_logical_emit_message(). */
+struct logical_message {
+	const char *prefix;
+	struct slice content;
+	lsn_t lsn; /* just behind it */
 };
 
 struct segment {
@@ -60,7 +72,8 @@ struct segment {
 	struct table **tables; /* TRUNCATE: which */
 	uint32_t ntables;
 	bool cascade, restart;
-	const char *sql;  /* DDL: the destination's statement */
+	const char *sql; /* DDL: the destination's statement */
+	const struct logical_message *message;
 	lsn_t commit_lsn; /* LSN_INVALID: no source commit here */
 };
 
@@ -89,6 +102,13 @@ struct batch *batch_new(uint32_t ntables);
 void batch_free(struct batch **b);
 void batch_reset(struct batch *b);
 
+/* A message alone may end where a transaction's commit record begins. */
+static inline bool
+transaction_same(const struct transaction *a, const struct transaction *b)
+{
+	return a->commit_lsn == b->commit_lsn && a->xid == b->xid;
+}
+
 /* What follows belongs to tx; may be repeated. `from` is set here. */
 void batch_begin(struct batch *b, const struct transaction *tx);
 
@@ -97,6 +117,8 @@ void batch_add(struct batch *b, struct table *t, enum change_op op, const struct
 void batch_truncate(struct batch *b, struct table **tables, uint32_t ntables, bool cascade,
     bool restart);
 void batch_ddl(struct batch *b, const char *sql); /* sql is copied */
+
+void batch_message(struct batch *b, const struct logical_message *message); /* is copied */
 
 /* Of a transaction that has changes, in this batch or in the one before. */
 void batch_commit(struct batch *b, lsn_t end_lsn, usec_t commit_us);

@@ -139,10 +139,12 @@ decode_truncate(struct rbuf *r, struct pgoutput_msg *m)
 static void
 decode_message(struct rbuf *r, struct pgoutput_msg *m)
 {
-	rbuf_u8(r);
-	rbuf_u64(r);
-	rbuf_cstr(r);
-	rbuf_bytes(r, rbuf_u32(r));
+	struct pgoutput_message *msg = &m->message;
+
+	msg->transactional = (rbuf_u8(r) & 1) != 0;
+	msg->lsn = rbuf_u64(r);
+	msg->prefix = rbuf_cstr(r);
+	msg->content = rbuf_bytes(r, rbuf_u32(r));
 }
 
 static void (*const decoders[128])(struct rbuf *, struct pgoutput_msg *) = {

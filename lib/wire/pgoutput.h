@@ -91,6 +91,14 @@ struct pgoutput_truncate {
 	struct rbuf relids; /* nrels times u32 */
 };
 
+/* Of pg_logical_emit_message(). */
+struct pgoutput_message {
+	bool transactional; /* belongs to the transaction that is arriving, else to none */
+	lsn_t lsn;	    /* just behind it */
+	const char *prefix;
+	struct slice content;
+};
+
 struct pgoutput_msg {
 	enum pgoutput_kind kind;
 	union {
@@ -99,6 +107,7 @@ struct pgoutput_msg {
 		struct pgoutput_relation relation;
 		struct pgoutput_change change; /* insert, update, delete */
 		struct pgoutput_truncate truncate;
+		struct pgoutput_message message;
 	};
 };
 

@@ -137,6 +137,19 @@ take_truncate(struct stream *s, const struct pgoutput_truncate *tr)
 }
 
 static void
+take_logical_message(struct stream *s, const struct pgoutput_message *m)
+{
+	batch_message(s->b,
+	    &(struct logical_message){
+		.prefix = m->prefix,
+		.content = m->content,
+		.lsn = m->lsn,
+	    });
+	if (!m->transactional)
+		batch_commit(s->b, m->lsn | 1, 0);
+}
+
+static void
 take_message(struct stream *s, struct slice bytes)
 {
 	struct err err = ERR_INIT;
@@ -154,6 +167,8 @@ take_message(struct stream *s, struct slice bytes)
 		take_change(s, CHANGE_DELETE, &m.change);
 	else if (m.kind == PGOUTPUT_TRUNCATE)
 		take_truncate(s, &m.truncate);
+	else if (m.kind == PGOUTPUT_MESSAGE)
+		take_logical_message(s, &m.message);
 	else if (m.kind == PGOUTPUT_COMMIT)
 		batch_commit(s->b, m.commit.end_lsn | 1, m.commit.commit_time);
 }
@@ -317,6 +332,17 @@ build_truncate(struct buf *b, const struct table *t)
 }
 
 static void
+build_logical_message(struct buf *b, uint8_t choice)
+{
+	buf_char(b, 'M');
+	buf_char(b, choice >> 3 & 1);
+	buf_u64(b, choice);
+	buf_add(b, "p", 2);
+	buf_u32(b, 1);
+	buf_char(b, 'c');
+}
+
+static void
 build_message(struct buf *b, const struct stream *s, uint8_t choice, struct rbuf *in)
 {
 	const struct table *t = s->tables[(choice >> 3 & 3) % TABLES];
@@ -335,6 +361,9 @@ build_message(struct buf *b, const struct stream *s, uint8_t choice, struct rbuf
 		break;
 	case 4:
 		build_change(b, 'D', t, old_form, in);
+		break;
+	case 5:
+		build_logical_message(b, choice);
 		break;
 	default:
 		build_change(b, 'U', t, old_form, in);

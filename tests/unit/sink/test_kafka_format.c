@@ -405,6 +405,33 @@ START_TEST(control_records)
 }
 END_TEST
 
+static const char *const alone[] = { "peerdb-json", "debezium-json" };
+
+START_TEST(a_message_of_no_transaction_has_an_id_of_its_own)
+{
+	const struct transaction none = { .commit_lsn = 24, .commit_us = 1 };
+	const struct kafka_origin o = { .tx = &none, .lsn = 24 };
+	const struct kafka_control c = { .kind = KAFKA_CONTROL_MESSAGE, .text = "p" };
+	const char *value;
+	char env[128];
+
+	snprintf(env, sizeof(env),
+	    "PEERD_KAFKA_CONTROL=message PEERD_KAFKA_TRANSACTION_TOPIC=t PEERD_KAFKA_FORMAT=%s",
+	    alone[_i]);
+	fx_begin(env);
+	fx_table("id:1 z a", id_int);
+	ck_assert(kafka_control_build(fx.e, &c, &o, &fx.records, &fx.err));
+	value = fx_text(fx.records.v[0].value);
+	ck_assert_msg(_i == 0 ? strstr(value, "\"transaction_id\":0}") != NULL
+			      : strstr(value, "\"txId\":null") != NULL &&
+		    strstr(value, "\"transaction\":null") != NULL,
+	    "%s", value);
+	ck_assert_str_eq(fx_header(0, "peerd.id"), "0/18:0:message");
+	ck_assert_ptr_null(fx_header(0, "peerd.xid"));
+	fx_end();
+}
+END_TEST
+
 START_TEST(transaction_records)
 {
 	struct kafka_origin o = { .tx = &fx.tx, .position = 5, .lsn = 24 };
@@ -557,6 +584,7 @@ main(void)
 	tcase_add_loop_test(tc, values_agree_with_schemas, 0, N(with_schema));
 	tcase_add_test(tc, hashes_have_a_schema);
 	tcase_add_loop_test(tc, control_records, 0, N(controls));
+	tcase_add_loop_test(tc, a_message_of_no_transaction_has_an_id_of_its_own, 0, 2);
 	tcase_add_test(tc, transaction_records);
 	tcase_add_test(tc, parts_make_up_the_whole);
 	tcase_add_test(tc, dead_letters);

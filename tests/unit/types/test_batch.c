@@ -49,12 +49,14 @@ play(const char *script)
 			batch_truncate(b, t, 2, false, false);
 		else if (*script == 'D')
 			batch_ddl(b, "ALTER TABLE t");
+		else if (*script == 'M')
+			batch_message(b, &(struct logical_message){ .prefix = "p" });
 		else
 			batch_commit(b, (lsn_t)(*script - '0'), 100 * (*script - '0'));
 	}
 }
 
-/* Segments in one line: "0-2@5" changes 0 and 1 up to the commit at 5, then barriers T and D. */
+/* Segments in one line: "0-2@5" changes 0 and 1 up to the commit at 5, then barriers T, D and M. */
 static const char *
 segments(void)
 {
@@ -70,7 +72,7 @@ segments(void)
 		if (s->kind == SEGMENT_CHANGES)
 			buf_printf(&text, "%u-%u", s->from, s->to);
 		else
-			buf_char(&text, s->kind == SEGMENT_TRUNCATE ? 'T' : 'D');
+			buf_char(&text, " TDM"[s->kind]);
 		if (s->commit_lsn != LSN_INVALID)
 			buf_printf(&text, "@%u", (unsigned)s->commit_lsn);
 	}
@@ -106,6 +108,8 @@ static const struct {
 	{ "T1c2", "T@1 0-1@2", true },
 	{ "TT1", "T T@1", true },
 	{ "TD1", "T D@1", true },
+	{ "M1", "M@1", true },
+	{ "c1M2cMc3", "0-1@1 M@2 1-2 M 2-3@3", true },
 	{ "c1ccTc2c3", "0-1@1 1-3 T 3-5@3", true },
 	{ "c1cTcDc2", "0-1@1 1-2 T 2-3 D 3-4@2", true },
 	{ "cTc1T2", "0-1 T 1-2@1 T@2", true },
@@ -240,7 +244,42 @@ START_TEST(ddl_keeps_its_statement)
 }
 END_TEST
 
-static const char *const openers[] = { "c", "T", "D", "1" };
+START_TEST(message_keeps_its_bytes)
+{
+	char prefix[] = "audit", content[] = "a\0b";
+	const struct logical_message m = {
+		.prefix = prefix,
+		.content = slice_of(content, 3),
+		.lsn = 77,
+	};
+	const struct logical_message *kept;
+
+	batch_message(b, &m);
+	memset(prefix, 'x', sizeof(prefix) - 1);
+	memset(content, 'x', sizeof(content) - 1);
+	kept = b->segments[0].message;
+	ck_assert_str_eq(kept->prefix, "audit");
+	ck_assert_uint_eq(kept->content.n, 3);
+	ck_assert_mem_eq(kept->content.p, "a\0b", 3);
+	ck_assert_uint_eq(kept->lsn, 77);
+}
+END_TEST
+
+START_TEST(a_message_alone_is_no_transaction_at_its_end)
+{
+	const struct transaction alone = { .commit_lsn = 70 }, tx = { .xid = 7, .commit_lsn = 70 };
+
+	batch_begin(b, &alone);
+	play("M1");
+	batch_begin(b, &tx);
+	play("c2");
+	ck_assert_uint_eq(2, b->ntransactions);
+	ck_assert_uint_eq(0, b->transactions[0].xid);
+	ck_assert_uint_eq(7, b->transactions[1].xid);
+}
+END_TEST
+
+static const char *const openers[] = { "c", "T", "D", "M", "1" };
 
 START_TEST(opens_with_its_first_change)
 {
@@ -286,6 +325,16 @@ START_TEST(full_at_the_byte_limit)
 }
 END_TEST
 
+START_TEST(full_of_messages)
+{
+	uint32_t i;
+
+	for (i = 0; i < BATCH_CHANGES_MAX && !batch_full(b, UINT32_MAX); i++)
+		batch_message(b, &(struct logical_message){ .prefix = "" });
+	ck_assert(batch_full(b, UINT32_MAX));
+}
+END_TEST
+
 START_TEST(full_at_the_change_limit)
 {
 	uint32_t i;
@@ -320,10 +369,13 @@ main(void)
 	tcase_add_test(tc, knows_which_transaction_a_change_is_of);
 	tcase_add_test(tc, truncate_keeps_its_tables);
 	tcase_add_test(tc, ddl_keeps_its_statement);
+	tcase_add_test(tc, message_keeps_its_bytes);
+	tcase_add_test(tc, a_message_alone_is_no_transaction_at_its_end);
 	LOOP(tc, opens_with_its_first_change, openers);
 	tcase_add_test(tc, changes_survive_growth);
 	tcase_add_test(tc, full_at_the_mirrors_limit);
 	tcase_add_test(tc, full_at_the_byte_limit);
+	tcase_add_test(tc, full_of_messages);
 	tcase_add_test(tc, full_at_the_change_limit);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_ENV);

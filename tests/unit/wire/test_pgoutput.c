@@ -17,19 +17,20 @@
 #define RELATION                                        \
 	"'R' 00004001 'public' 00 'orders' 00 'd' 0002" \
 	" 01 'id' 00 00000017 ffffffff  00 'note' 00 00000413 0000000e"
-#define REL_SYS	 "'R' 00004002 00 'pg_class' 00 'n' 0000"
-#define TYPE	 "'Y' 00004003 'public' 00 'mood' 00"
-#define INSERT	 "'I' 00004001 'N' 0003 't' 00000001 '7' 'n' 'b' 00000004 00000007"
-#define INSERT_0 "'I' 00004001 'N' 0000"
-#define EMPTY	 "'I' 00004001 'N' 0001 't' 00000000"
-#define UPDATE	 "'U' 00004001 'N' 0002 't' 00000001 '7' 'u'"
-#define UPDATE_K "'U' 00004001 'K' 0002 't' 00000001 '7' 'n' 'N' 0002 't' 00000001 '8' 'u'"
-#define UPDATE_O "'U' 00004001 'O' 0001 't' 00000001 'a' 'N' 0001 't' 00000001 'b'"
-#define DELETE_K "'D' 00004001 'K' 0002 't' 00000001 '7' 'n'"
-#define DELETE_O "'D' 00004001 'O' 0001 'n'"
-#define TRUNCATE "'T' 00000002 03 00004001 00004002"
-#define TRUNC_0	 "'T' 00000000 00"
-#define MESSAGE	 "'M' 01 00000000000000aa 'prefix' 00 00000003 'abc'"
+#define REL_SYS	  "'R' 00004002 00 'pg_class' 00 'n' 0000"
+#define TYPE	  "'Y' 00004003 'public' 00 'mood' 00"
+#define INSERT	  "'I' 00004001 'N' 0003 't' 00000001 '7' 'n' 'b' 00000004 00000007"
+#define INSERT_0  "'I' 00004001 'N' 0000"
+#define EMPTY	  "'I' 00004001 'N' 0001 't' 00000000"
+#define UPDATE	  "'U' 00004001 'N' 0002 't' 00000001 '7' 'u'"
+#define UPDATE_K  "'U' 00004001 'K' 0002 't' 00000001 '7' 'n' 'N' 0002 't' 00000001 '8' 'u'"
+#define UPDATE_O  "'U' 00004001 'O' 0001 't' 00000001 'a' 'N' 0001 't' 00000001 'b'"
+#define DELETE_K  "'D' 00004001 'K' 0002 't' 00000001 '7' 'n'"
+#define DELETE_O  "'D' 00004001 'O' 0001 'n'"
+#define TRUNCATE  "'T' 00000002 03 00004001 00004002"
+#define TRUNC_0	  "'T' 00000000 00"
+#define MESSAGE_0 "'M' 00 00000000000000aa 00 00000000"
+#define MESSAGE	  "'M' 01 00000000000000aa 'prefix' 00 00000003 'abc'"
 
 static struct buf bytes;
 static struct err err;
@@ -116,6 +117,7 @@ static const struct {
 	{ TRUNCATE, PGOUTPUT_TRUNCATE },
 	{ TRUNC_0, PGOUTPUT_TRUNCATE },
 	{ MESSAGE, PGOUTPUT_MESSAGE },
+	{ MESSAGE_0, PGOUTPUT_MESSAGE },
 };
 
 START_TEST(kind_is_known)
@@ -247,6 +249,21 @@ START_TEST(relation_has_its_columns)
 }
 END_TEST
 
+START_TEST(message_has_its_fields)
+{
+	decode(MESSAGE);
+	ck_assert(m.message.transactional);
+	ck_assert_uint_eq(m.message.lsn, 0xaa);
+	ck_assert_str_eq(m.message.prefix, "prefix");
+	ck_assert_uint_eq(m.message.content.n, 3);
+	ck_assert_mem_eq(m.message.content.p, "abc", 3);
+	decode(MESSAGE_0);
+	ck_assert(!m.message.transactional);
+	ck_assert_str_eq(m.message.prefix, "");
+	ck_assert_uint_eq(m.message.content.n, 0);
+}
+END_TEST
+
 START_TEST(no_schema_means_pg_catalog)
 {
 	decode(REL_SYS);
@@ -338,6 +355,7 @@ main(void)
 	tcase_add_test(tc, commit_has_its_fields);
 	tcase_add_test(tc, relation_has_its_fields);
 	tcase_add_test(tc, relation_has_its_columns);
+	tcase_add_test(tc, message_has_its_fields);
 	tcase_add_test(tc, no_schema_means_pg_catalog);
 	LOOP(tc, change_has_its_tuples, changes);
 	tcase_add_test(tc, truncate_has_its_relations);
