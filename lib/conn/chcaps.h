@@ -26,6 +26,7 @@ struct err;
 	X(grants, 20, 8)		/* SHOW GRANTS */                             \
 	X(exchange, 20, 12)		/* EXCHANGE TABLES; databases are Atomic */   \
 	X(create_or_replace, 21, 2)	/* CREATE OR REPLACE TABLE */                 \
+	X(optimize_on_insert, 21, 2)	/* setting optimize_on_insert */              \
 	X(wide_numbers, 21, 11)		/* Int256, UInt256, Decimal256 (P to 76) */   \
 	X(date32, 21, 11)		/* Date32 */                                  \
 	X(async_insert, 21, 12)		/* setting async_insert, which we turn off */ \
