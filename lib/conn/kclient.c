@@ -54,11 +54,34 @@ is_fenced(rd_kafka_resp_err_t code)
 	    code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+/*
+ * Before 2.6.1 librdkafka sent its nonce twice (its issue 4895), which Kafka 4 takes for a
+ * forgery. It calls that invalid credentials, as it does a wrong password.
+ */
+#define SCRAM_MENDED 0x020601
+
+static bool
+may_be_forgery(rd_kafka_resp_err_t code, const char *words)
+{
+	return (code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+		   code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED) &&
+	    strstr(words, "SCRAM") != NULL && rd_kafka_version() >> 8 < SCRAM_MENDED;
+}
+
 bool
 kclient_fail(struct err *err, rd_kafka_resp_err_t code, const char *words)
 {
 	size_t i;
 
+	if (may_be_forgery(code, words)) {
+		err_set(err, ERR_CONFIG, "%s", words);
+		return err_hint(err,
+		    "check username, password and sasl; brokers of Kafka 4 refuse SCRAM whatever "
+		    "the"
+		    " password unless librdkafka is 2.6.1 or newer, and this is %s: install a newer"
+		    " one, or use sasl PLAIN with TLS",
+		    rd_kafka_version_str());
+	}
 	for (i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
 		if (lasting[i].code == code) {
 			err_set(err, ERR_CONFIG, "%s", words);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/base/err.h"
-#include "lib/conn/kclient.h"
+#include "lib/conn/kclient_int.h"
 
 #define TIMEOUT (20 * USEC_PER_SEC)
 #define TOPIC	"t"
@@ -222,6 +222,29 @@ START_TEST(partitioners_have_two_names)
 }
 END_TEST
 
+static const struct {
+	const char *words;
+	bool is_scram;
+} refusals[] = {
+	{ "SASL authentication error: Authentication failed during authentication due to invalid"
+	  " credentials with SASL mechanism SCRAM-SHA-512",
+	    true },
+	{ "SASL PLAIN mechanism handshake failed", false },
+};
+
+START_TEST(scram_may_fail_for_librdkafkas_age)
+{
+	bool is_old = rd_kafka_version() < 0x02060100;
+	struct err err = ERR_INIT;
+
+	kclient_fail(&err, RD_KAFKA_RESP_ERR__AUTHENTICATION, refusals[_i].words);
+	ck_assert_int_eq(err.code, ERR_CONFIG);
+	ck_assert_str_eq(err.msg, refusals[_i].words);
+	ck_assert_ptr_nonnull(strstr(err.hint, "check username, password and sasl"));
+	ck_assert_int_eq(strstr(err.hint, "Kafka 4") != NULL, refusals[_i].is_scram && is_old);
+}
+END_TEST
+
 START_TEST(nobody_there_is_said_at_once)
 {
 	const struct kclient_config cfg = {
@@ -343,6 +366,7 @@ main(void)
 	    (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(tc, the_peer_has_the_last_word);
 	tcase_add_test(tc, partitioners_have_two_names);
+	tcase_add_loop_test(tc, scram_may_fail_for_librdkafkas_age, 0, 2);
 	tcase_add_test(tc, nobody_there_is_said_at_once);
 	tcase_add_loop_test(tc, what_was_committed_is_read, 0, 2);
 	tcase_add_test(tc, a_transaction_that_failed_is_sent_again);
