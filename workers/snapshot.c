@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/events.h"
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/conn/pginfo.h"
@@ -324,8 +325,7 @@ static void
 snapshot_free(struct snapshot *sn)
 {
 	children_end(sn);
-	if (sn->src_readable != NULL)
-		event_free(sn->src_readable);
+	event_done(&sn->src_readable);
 	snapshot_source_close(&sn->src);
 	dest_close(&sn->dst);
 	free(sn->parts);

@@ -15,6 +15,7 @@
 #include "catalog/catalog.h"
 #include "cmd/peerd/options.h"
 #include "lib/base/err.h"
+#include "lib/base/events.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/control/http_rest.h"
@@ -201,14 +202,6 @@ daemon_open(struct daemon *d, struct err *err)
 }
 
 static void
-daemon_free_event(struct event **ev)
-{
-	if (*ev != NULL)
-		event_free(*ev);
-	*ev = NULL;
-}
-
-static void
 daemon_done(struct daemon *d)
 {
 	http_rest_free(&d->rest);
@@ -216,10 +209,10 @@ daemon_done(struct daemon *d)
 	metrics_registry_free(&d->metrics);
 	tls_free(&d->tls);
 	catalog_close(&d->catalog);
-	daemon_free_event(&d->sigterm);
-	daemon_free_event(&d->sigint);
-	daemon_free_event(&d->sighup);
-	daemon_free_event(&d->stop_timer);
+	event_done(&d->sigterm);
+	event_done(&d->sigint);
+	event_done(&d->sighup);
+	event_done(&d->stop_timer);
 	event_base_free(d->base);
 	free(d->socket_path);
 }

@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 
+#include "lib/base/events.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/control/mirror_counts.h"
@@ -99,10 +100,8 @@ mirror_free(struct mirror **mp)
 	child_release(&m->child, 0);
 	mirror_load_reset(m, "", 0);
 	mirror_counts_free(&m->counts);
-	if (m->retry != NULL)
-		event_free(m->retry);
-	if (m->proof != NULL)
-		event_free(m->proof);
+	event_done(&m->retry);
+	event_done(&m->proof);
 	event_free(m->store_again);
 	if (m->config != NULL)
 		peerdb_flow__flow_connection_configs__free_unpacked(m->config, NULL);

@@ -1,3 +1,4 @@
+#include "lib/base/events.h"
 #include "lib/base/limits.h"
 #include "lib/base/str.h"
 #include "lib/sink/ch_int.h"
@@ -94,7 +95,5 @@ void
 ch_call_done(struct ch_call *c)
 {
 	chclient_cancel(&c->rq);
-	if (c->timer != NULL)
-		event_free(c->timer);
-	c->timer = NULL;
+	event_done(&c->timer);
 }

@@ -1,5 +1,6 @@
 #include <sys/random.h>
 
+#include "lib/base/events.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -493,14 +494,6 @@ ch_add_column_text(struct sink *sk, struct table *t, const PeerdWorker__Column *
 }
 
 /* ---- birth and death */
-
-static void
-event_done(struct event **ev)
-{
-	if (*ev != NULL)
-		event_free(*ev);
-	*ev = NULL;
-}
 
 static void
 ch_close(struct sink *sk)

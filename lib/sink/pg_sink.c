@@ -1,3 +1,4 @@
+#include "lib/base/events.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -390,14 +391,6 @@ pg_ddl_add_column_text(struct sink *sk, struct table *t, const PeerdWorker__Colu
 	*sql_r = arena_strdup(a, buf_str(&sql));
 	buf_done(&sql);
 	return true;
-}
-
-static void
-event_done(struct event **ev)
-{
-	if (*ev != NULL)
-		event_free(*ev);
-	*ev = NULL;
 }
 
 static void
