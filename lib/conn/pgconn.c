@@ -144,12 +144,6 @@ wait_fd(struct pgconn *c, short events, int timeout_ms, struct err *err)
 	}
 }
 
-bool
-pgconn_wait(struct pgconn *c, bool for_write, struct err *err)
-{
-	return wait_fd(c, for_write ? POLLIN | POLLOUT : POLLIN, -1, err);
-}
-
 /* ---- opening and closing */
 
 static bool

@@ -73,9 +73,6 @@ bool pgconn_run_buf(struct pgconn *c, struct buf *sql, struct err *err);
 /* The results at the end of a COPY; rows_r: the count in its command tag. */
 bool pgconn_copy_end(struct pgconn *c, int64_t *rows_r, struct err *err);
 
-/* Wait until readable (or writable too), interruptible. */
-bool pgconn_wait(struct pgconn *c, bool for_write, struct err *err);
-
 /* Fill err from a failed result (or, res NULL, from the connection's state). */
 bool pgconn_error(PGconn *pq, const PGresult *res, struct err *err);
 

@@ -4,7 +4,6 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/conn/pgconn.h"
-#include "lib/conn/pginfo_int.h"
 #include "lib/types/ident.h"
 
 /* A table on its way from the catalog to a message. */
@@ -55,8 +54,8 @@ relkind_name(char relkind)
 	}
 }
 
-bool
-pginfo_missing_table(const char *schema, const char *name, struct err *err)
+static bool
+fail_missing(const char *schema, const char *name, struct err *err)
 {
 	char text[IDENT_TEXT_MAX];
 
@@ -98,7 +97,7 @@ find_relation(struct load *l, struct err *err)
 		return false;
 	if (PQntuples(res) == 0) {
 		PQclear(res);
-		return pginfo_missing_table(l->from.schema, l->from.name, err);
+		return fail_missing(l->from.schema, l->from.name, err);
 	}
 	str_copy(l->relid, sizeof(l->relid), pgcell(res, 0, 0));
 	str_copy(l->key_index, sizeof(l->key_index), pgcell(res, 0, 5));

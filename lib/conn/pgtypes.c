@@ -239,21 +239,3 @@ pgtypes_copy(struct pgconn *src, struct pgconn *dst, PeerdWorker__MirrorTable *c
 	walk_done(&w);
 	return pgtxn_end(&txn, ok, err);
 }
-
-bool
-pgtypes_copy_column(struct pgconn *src, struct pgconn *dst, const PeerdWorker__MirrorTable *table,
-    const PeerdWorker__Column *column, struct err *err)
-{
-	struct pgtypes_walk w;
-	struct pgtxn txn;
-	bool ok;
-
-	if (column->type_oid < PGTYPES_FIRST_USER_OID)
-		return true;
-	if (!pgtxn_begin_ddl(&txn, dst, err))
-		return false;
-	walk_init(&w, src, dst, NULL, 0);
-	ok = copy_column(&w, table, column, err);
-	walk_done(&w);
-	return pgtxn_end(&txn, ok, err);
-}

@@ -30,10 +30,6 @@ struct pgconn;
 bool pgtypes_copy(struct pgconn *src, struct pgconn *dst, PeerdWorker__MirrorTable *const *tables,
     size_t ntables, struct err *err);
 
-/* The same for one column that was added to a table. */
-bool pgtypes_copy_column(struct pgconn *src, struct pgconn *dst,
-    const PeerdWorker__MirrorTable *table, const PeerdWorker__Column *column, struct err *err);
-
 /* Whether the database has a collation of this name ("pg_catalog.\"C\"") for its encoding. */
 bool pgtypes_has_collation(struct pgconn *c, const char *qualified, bool *yes_r, struct err *err);
 

@@ -19,8 +19,8 @@ mirror_slot_name(const mirror_config_t *c, char to[MIRROR_SLOT_MAX])
 		snprintf(to, MIRROR_SLOT_MAX, MIRROR_SLOT_PREFIX "%s", c->flow_job_name);
 }
 
-bool
-mirror_check_name(const char *name, struct err *err)
+static bool
+check_job_name(const char *name, struct err *err)
 {
 	size_t max = IDENT_MAX - strlen(MIRROR_SLOT_PREFIX);
 
@@ -50,7 +50,7 @@ check_slot_name(const char *name, struct err *err)
 static bool
 check_names(const mirror_config_t *c, struct err *err)
 {
-	if (!mirror_check_name(c->flow_job_name, err) ||
+	if (!check_job_name(c->flow_job_name, err) ||
 	    !check_slot_name(c->replication_slot_name, err))
 		return false;
 	if (strlen(c->publication_name) > IDENT_MAX)

@@ -24,8 +24,6 @@ struct err;
 /* The given name, or the usual one. */
 void mirror_slot_name(const PeerdbFlow__FlowConnectionConfigs *config, char to[MIRROR_SLOT_MAX]);
 
-/* The mirror's name, with room for the slot's and publication's prefix. */
-bool mirror_check_name(const char *name, struct err *err);
 bool mirror_check(const PeerdbFlow__FlowConnectionConfigs *config, struct err *err);
 
 /* Postgres tables have a schema. peer_type: the destination's, a DBType. */

@@ -12,6 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
+#include "lib/base/events.h"
 #include "lib/base/fd.h"
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
@@ -44,14 +45,12 @@ struct ipc {
 /* What the type number of a frame stands for. */
 struct frame_type {
 	enum ipc_type type;
-	const char *name;
 	const ProtobufCMessageDescriptor *desc;
 	uint32_t max;
 };
 
 static const struct frame_type ipc_types[] = {
-#define X(name, number, message, max) \
-	{ IPC_##name, #name, &peerd_worker__##message##__descriptor, (max) },
+#define X(name, number, message, max) { IPC_##name, &peerd_worker__##message##__descriptor, (max) },
 	IPC_TYPES(X)
 #undef X
 };
@@ -74,14 +73,6 @@ frame_type_find(unsigned type)
 	return NULL;
 }
 
-const char *
-ipc_type_name(enum ipc_type type)
-{
-	const struct frame_type *ft = frame_type_find(type);
-
-	return ft != NULL ? ft->name : "UNKNOWN";
-}
-
 static const ProtobufCMessageDescriptor *
 message_desc(const void *msg)
 {
@@ -93,12 +84,9 @@ message_desc(const void *msg)
 static void
 ipc_destroy(struct ipc *ch)
 {
-	if (ch->ev_read != NULL)
-		event_free(ch->ev_read);
-	if (ch->ev_write != NULL)
-		event_free(ch->ev_write);
-	if (ch->ev_turn != NULL)
-		event_free(ch->ev_turn);
+	event_done(&ch->ev_read);
+	event_done(&ch->ev_write);
+	event_done(&ch->ev_turn);
 	if (ch->in != NULL)
 		evbuffer_free(ch->in);
 	if (ch->out != NULL)

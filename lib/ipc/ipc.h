@@ -7,7 +7,7 @@
  *	u32 request id                          u64 generation      (big-endian)
  *	payload: one packed message of protos/worker.proto
  *
- * The type says which message; ipc_types (one table) gives its name, its
+ * The type says which message; ipc_types (one table) gives its
  * descriptor and its ceiling in bytes. A malformed frame (unknown type, over
  * the ceiling, does not unpack) ends the channel: the owner hears on_close
  * with ERR_PROTOCOL and deals with that one peer only.
@@ -98,8 +98,6 @@ int ipc_fd(const struct ipc *ch);
 
 /* Write out what is queued, blocking up to timeout_ms: before a process exits. */
 bool ipc_flush(struct ipc *ch, int timeout_ms);
-
-const char *ipc_type_name(enum ipc_type type);
 
 /* A struct err as a message and back. The message borrows from err. */
 struct PeerdWorker__Error;

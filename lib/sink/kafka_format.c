@@ -33,12 +33,6 @@ kafka_format_find(const char *name)
 }
 
 const char *
-kafka_format_name_at(unsigned i)
-{
-	return i < FORMATS ? formats[i]->name : NULL;
-}
-
-const char *
 kafka_op_name(enum kafka_op op)
 {
 	static const char *const names[] = {
@@ -203,12 +197,6 @@ kafka_table_new(struct kafka_encoder *e, struct arena *a, const struct table *t,
 		e->format->prepare(e, a, kt);
 	*kt_r = kt;
 	return true;
-}
-
-const char *
-kafka_table_topic(const struct kafka_table *kt)
-{
-	return kt->topic;
 }
 
 /* ---- rows */

@@ -115,7 +115,6 @@ const char *kafka_encoder_topic(const struct kafka_encoder *e, enum kafka_topic_
 /* In a. The topic's name is settled and checked here. */
 bool kafka_table_new(struct kafka_encoder *e, struct arena *a, const struct table *t,
     struct kafka_table **kt_r, struct err *err);
-const char *kafka_table_topic(const struct kafka_table *kt);
 
 bool kafka_record_build(struct kafka_encoder *e, struct kafka_table *kt, const struct change *c,
     const struct kafka_origin *o, struct kafka_records *records_r, struct err *err);
@@ -178,8 +177,5 @@ void kafka_record_bury(struct kafka_encoder *e, const struct kafka_record *r, si
 
 /* NULL: there is none of this name. */
 const struct kafka_format *kafka_format_find(const char *name);
-
-/* The i-th name; NULL after the last. */
-const char *kafka_format_name_at(unsigned i);
 
 #endif

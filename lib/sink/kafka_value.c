@@ -54,8 +54,8 @@ static const char escapes[256] = {
 	['\\'] = '\\',
 };
 
-void
-kafka_json_text(struct buf *out, struct slice s)
+static void
+add_escaped(struct buf *out, struct slice s)
 {
 	size_t from = 0, i;
 	char escape;
@@ -78,7 +78,7 @@ void
 kafka_json_string(struct buf *out, struct slice s)
 {
 	buf_char(out, '"');
-	kafka_json_text(out, s);
+	add_escaped(out, s);
 	buf_char(out, '"');
 }
 

@@ -84,7 +84,6 @@ void kafka_column_schema(const struct kafka_column *c, bool optional, struct buf
 /* ---- JSON, for whoever writes it */
 
 void kafka_json_string(struct buf *out, struct slice s); /* with its quotes */
-void kafka_json_text(struct buf *out, struct slice s);	 /* without */
 void kafka_put_i64(struct buf *out, int64_t v);
 void kafka_put_u64(struct buf *out, uint64_t v);
 void kafka_put_base64(struct buf *out, struct slice bytes);
