@@ -82,6 +82,24 @@ cpu_machine(void)
 	return (double)(t[0] + t[1] + t[2] + t[5] + t[6]) / (double)sysconf(_SC_CLK_TCK);
 }
 
+static double
+cores(void)
+{
+	return (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+double
+usage_least_seconds(const struct usage *u)
+{
+	return (u->source + u->destination + u->worker + u->daemon + u->engine) / cores();
+}
+
+double
+usage_busy(const struct usage *u, double seconds)
+{
+	return seconds > 0 ? 100 * u->machine / cores() / seconds : 0;
+}
+
 /* A server's title after "postgres: " says what it is; these are nobody's work in particular. */
 static bool
 is_background(pid_t pid)

@@ -43,6 +43,12 @@ void meter_begin(struct meter *m, pid_t engine); /* 0: none takes part */
 void meter_tick(struct meter *m);
 void meter_end(struct meter *m, struct usage *u_r);
 
+/* The seconds that all cores need, if they did nothing but what was counted for somebody. */
+double usage_least_seconds(const struct usage *u);
+
+/* What part of the cores' time the machine was busy, in percent. */
+double usage_busy(const struct usage *u, double seconds);
+
 double cpu_self(void); /* CPU seconds of the calling process so far */
 
 #endif

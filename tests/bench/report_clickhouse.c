@@ -1,6 +1,7 @@
 #include "tests/bench/report_int.h"
 
 #include "tests/bench/workload.h"
+#include "tests/harness/fail.h"
 
 static bool
 is_listed(const struct workload *w, bool latency)
@@ -52,11 +53,15 @@ print_latency(const struct report *r, const struct workload *w)
 static void
 print_cpu_line(const struct report *r, const struct workload *w)
 {
-	printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", w->title,
+	struct spread busy = report_spread(r, w, SIDE_PEERD, FIGURE_busy);
+
+	printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", w->title,
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_source_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_worker_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_engine_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_machine_cpu)),
+	    cell_plain(report_spread(r, w, SIDE_PEERD, FIGURE_least_seconds)),
+	    busy.greatest > 0 ? text("%.0f %%", busy.median) : text("-"),
 	    cell_peak(r, w, SIDE_PEERD),
 	    cell_plain(report_spread(r, w, SIDE_DRAIN, FIGURE_source_cpu)),
 	    cell_plain(report_spread(r, w, SIDE_DRAIN, FIGURE_worker_cpu)),
@@ -66,9 +71,10 @@ print_cpu_line(const struct report *r, const struct workload *w)
 static void
 print_cpu(const struct report *r)
 {
-	printf("\n| CPU seconds | peerd: source | worker | engine | machine | worker peak MiB | "
-	       "source alone: source | reader | engine alone: engine |\n"
-	       "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+	printf("\n| CPU seconds | peerd: source | worker | engine | machine | all / cores | "
+	       "cores busy | worker peak MiB | source alone: source | reader | "
+	       "engine alone: engine |\n"
+	       "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
 	for (const struct workload *w = workloads; w < workloads + workload_count; w++)
 		if (is_listed(w, false) || is_listed(w, true))
 			print_cpu_line(r, w);

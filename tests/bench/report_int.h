@@ -9,18 +9,20 @@
 #define ROUNDS_MAX 100
 
 /* The figures of one workload on one side, by name, so that tables and file use one list. */
-#define FIGURES(X)                                   \
-	X(seconds, m->seconds)                       \
-	X(source_cpu, m->usage.source)               \
-	X(destination_cpu, m->usage.destination)     \
-	X(worker_cpu, m->usage.worker)               \
-	X(daemon_cpu, m->usage.daemon)               \
-	X(engine_cpu, m->usage.engine)               \
-	X(machine_cpu, m->usage.machine)             \
-	X(worker_peak_mib, m->usage.worker_peak_mib) \
-	X(p50_ms, m->latency.p50)                    \
-	X(p90_ms, m->latency.p90)                    \
-	X(p99_ms, m->latency.p99)                    \
+#define FIGURES(X)                                       \
+	X(seconds, m->seconds)                           \
+	X(source_cpu, m->usage.source)                   \
+	X(destination_cpu, m->usage.destination)         \
+	X(worker_cpu, m->usage.worker)                   \
+	X(daemon_cpu, m->usage.daemon)                   \
+	X(engine_cpu, m->usage.engine)                   \
+	X(machine_cpu, m->usage.machine)                 \
+	X(least_seconds, usage_least_seconds(&m->usage)) \
+	X(busy, usage_busy(&m->usage, m->seconds))       \
+	X(worker_peak_mib, m->usage.worker_peak_mib)     \
+	X(p50_ms, m->latency.p50)                        \
+	X(p90_ms, m->latency.p90)                        \
+	X(p99_ms, m->latency.p99)                        \
 	X(max_ms, m->latency.max)
 
 enum figure {
