@@ -33,6 +33,7 @@ struct err;
 	X(bool_type, 22, 1)		/* Bool */                                    \
 	X(lz4_body, 22, 1)		/* Content-Encoding: lz4 */                   \
 	X(wide_dates, 22, 8)		/* Date32, DateTime64 from 1900 to 2299 */    \
+	X(ephemeral, 22, 8)		/* EPHEMERAL columns, in RowBinary too */     \
 	X(dedup_token, 22, 8)		/* insert_deduplication_token and */          \
 					/* non_replicated_deduplication_window */     \
 	X(is_deleted, 23, 3)		/* ReplacingMergeTree(version, is_deleted) */ \

@@ -381,8 +381,8 @@ ch_ddl_create(const struct ch_table *ct, const char *suffix, enum ch_create how,
 
 /* ---- INSERT */
 
-const char *
-ch_ddl_insert(const struct ch_table *ct, const char *suffix, struct arena *a)
+static const char *
+insert(const struct ch_table *ct, const char *suffix, const char *last, struct arena *a)
 {
 	const char *text;
 	struct buf sql;
@@ -403,10 +403,26 @@ ch_ddl_insert(const struct ch_table *ct, const char *suffix, struct arena *a)
 	ch_quote_name(&sql, ct->deleted_column);
 	buf_str_add(&sql, ", ");
 	ch_quote_name(&sql, CH_VERSION_COLUMN);
+	if (last != NULL) {
+		buf_str_add(&sql, ", ");
+		ch_quote_name(&sql, last);
+	}
 	buf_str_add(&sql, ") FORMAT RowBinary");
 	text = arena_strndup(a, buf_str(&sql), sql.n);
 	buf_done(&sql);
 	return text;
+}
+
+const char *
+ch_ddl_insert(const struct ch_table *ct, const char *suffix, struct arena *a)
+{
+	return insert(ct, suffix, NULL, a);
+}
+
+const char *
+ch_ddl_insert_fenced(const struct ch_table *ct, const char *column, struct arena *a)
+{
+	return insert(ct, "", column, a);
 }
 
 /* ---- other statements */

@@ -48,6 +48,9 @@ bool ch_ddl_create(const struct ch_table *ct, const char *suffix, enum ch_create
 /* INSERT INTO ... (columns) FORMAT RowBinary, as ch_encode_row() and ch_encode_copy_row() write */
 const char *ch_ddl_insert(const struct ch_table *ct, const char *suffix, struct arena *a);
 
+/* The same with one more UInt8 at the end of each row, unless column is NULL. */
+const char *ch_ddl_insert_fenced(const struct ch_table *ct, const char *column, struct arena *a);
+
 void ch_ddl_truncate(const struct ch_table *ct, const char *suffix, struct arena *a,
     struct ch_statements *list_r);
 void ch_ddl_drop(const struct ch_table *ct, const char *suffix, struct arena *a,

@@ -5,6 +5,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/sink/ch_dest_int.h"
+#include "lib/sink/ch_fence.h"
 #include "lib/sink/sink.h"
 #include "lib/types/ident.h"
 
@@ -267,6 +268,16 @@ wait_for_stragglers(struct dest *d, struct arena *a, struct err *err)
 	}
 }
 
+static bool
+fence_table(struct dest *d, struct arena *a, const PeerdWorker__MirrorTable *t,
+    const char *snapshot_id, struct err *err)
+{
+	struct ch_table *ct;
+
+	return ch_side_table(side_of(d), a, table_new(a, 0, t), &ct, err) &&
+	    ch_fence_raise(side_of(d), a, ct, snapshot_id, err);
+}
+
 /* Tables that were found and may have had rows before are left alone. */
 static bool
 empty_table(struct dest *d, struct arena *a, const PeerdWorker__MirrorTable *t, struct err *err)
@@ -283,19 +294,32 @@ empty_table(struct dest *d, struct arena *a, const PeerdWorker__MirrorTable *t, 
 	    err_context(err, "table \"%s\" of the destination", ct->name);
 }
 
+/* What came through before the fence was up is waited for, what comes later is refused. */
+static bool
+clear_tables(struct dest *d, struct arena *a, const char *snapshot_id, struct dest_tables tables,
+    struct err *err)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; ok && i < tables.n; i++)
+		ok = fence_table(d, a, tables.v[i], snapshot_id, err);
+	ok = ok && wait_for_stragglers(d, a, err);
+	for (i = 0; ok && i < tables.n; i++)
+		ok = empty_table(d, a, tables.v[i], err);
+	return ok;
+}
+
 static bool
 ch_load_begin(struct dest *d, const char *snapshot_id, struct dest_tables tables, struct err *err)
 {
 	const struct ch_meta_entry attempt = { .kind = CH_META_SNAPSHOT, .words = snapshot_id };
 	struct arena *a = arena_new(64 * KIB);
 	struct ch_meta *m;
-	size_t i;
 	bool ok;
 
 	ok = ch_side_options(side_of(d), err) && read_meta(d, &m, err) && ch_meta_restart(m, err) &&
-	    ch_meta_put(m, &attempt, 1, err) && wait_for_stragglers(d, a, err);
-	for (i = 0; ok && i < tables.n; i++)
-		ok = empty_table(d, a, tables.v[i], err);
+	    ch_meta_put(m, &attempt, 1, err) && clear_tables(d, a, snapshot_id, tables, err);
 	arena_free(&a);
 	return ok;
 }
@@ -353,7 +377,7 @@ ch_forget(struct dest *d, struct err *err)
 {
 	struct ch_meta *m;
 
-	return read_meta(d, &m, err) && ch_meta_forget(m, err);
+	return read_meta(d, &m, err) && ch_fence_forget(side_of(d), err) && ch_meta_forget(m, err);
 }
 
 /* ---- counting */

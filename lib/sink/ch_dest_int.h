@@ -4,8 +4,9 @@
  *	ch_dest.c	the handle and its calls (dest.h)
  *	ch_dest_check.c	will a mirror work? names, rights, tables
  *	ch_dest_table.c	tables of a mirror as the server has them
- *	ch_load.c	rows of a snapshot (loader.h): chunks and how they are sent
- *	ch_load_parse.c	COPY's bytes to rows of a chunk
+ *	ch_fence.c	loaders of an abandoned load are shut out
+ *	ch_load.c	rows of a snapshot (loader.h)
+ *	ch_chunks.c	and how they are sent
  *	ch_sink.c ...	changes (sink.h)
  *
  * They put together what chclient.h, ch_ddl.h, ch_encode.h and ch_meta.h do.
@@ -50,6 +51,8 @@ bool ch_side_find(struct ch_side *s, struct arena *a, const struct ch_table *ct,
  */
 bool ch_side_bind(struct ch_side *s, struct arena *a, const struct table *t, struct ch_table **ct_r,
     struct err *err);
+bool ch_side_bind_found(struct ch_side *s, struct arena *a, const struct table *t,
+    struct ch_table **ct_r, const struct ch_found_table **found_r, struct err *err);
 
 bool ch_side_run(struct ch_side *s, const struct ch_statements *list, struct err *err);
 
@@ -62,6 +65,8 @@ bool ch_dest_check_tables(struct ch_side *s, struct dest_tables tables, bool aga
     struct err *err);
 
 /* ---- ch_load.c */
+
+#define CH_ANOTHER_ATTEMPT "another attempt at the snapshot has begun"
 
 bool ch_loader_open(const struct loader_config *cfg, struct loader **l_r, struct err *err);
 

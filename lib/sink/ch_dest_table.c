@@ -76,8 +76,8 @@ refuse_missing(const struct ch_table *ct, struct err *err)
 }
 
 bool
-ch_side_bind(struct ch_side *s, struct arena *a, const struct table *t, struct ch_table **ct_r,
-    struct err *err)
+ch_side_bind_found(struct ch_side *s, struct arena *a, const struct table *t,
+    struct ch_table **ct_r, const struct ch_found_table **found_r, struct err *err)
 {
 	const struct ch_found_table *found;
 	struct ch_table *ct;
@@ -89,7 +89,17 @@ ch_side_bind(struct ch_side *s, struct arena *a, const struct table *t, struct c
 	if (!ch_ddl_check(ct, found, err))
 		return false;
 	*ct_r = ct;
+	*found_r = found;
 	return true;
+}
+
+bool
+ch_side_bind(struct ch_side *s, struct arena *a, const struct table *t, struct ch_table **ct_r,
+    struct err *err)
+{
+	const struct ch_found_table *ignored;
+
+	return ch_side_bind_found(s, a, t, ct_r, &ignored, err);
 }
 
 bool

@@ -7,6 +7,7 @@
 #include "lib/sink/ch_chunks.h"
 #include "lib/sink/ch_dest_int.h"
 #include "lib/sink/ch_encode.h"
+#include "lib/sink/ch_fence.h"
 #include "lib/sink/loader.h"
 
 /*
@@ -18,7 +19,8 @@
  * `loaded` says so: ATTEMPT/table/partition.
  *
  * A loader of an earlier attempt must not add to what a later one loads: each
- * looks who is on before every chunk.
+ * looks who is on before every chunk, and a chunk that comes too late meets the
+ * fence (ch_fence.h).
  */
 
 /* Fewer and larger inserts cost the server less, a loader has two in memory. */
@@ -26,7 +28,11 @@
 #define CHUNK_BYTES (64 * MIB)
 #define NAME_SIZE   256
 
-#define ANOTHER_ATTEMPT "another attempt at the snapshot has begun"
+/* A table as the server has it. */
+struct target {
+	struct ch_table *ct; /* NULL: not looked up yet */
+	const char *fence;   /* NULL: none */
+};
 
 struct ch_loader {
 	struct loader base;
@@ -35,11 +41,12 @@ struct ch_loader {
 	struct ch_meta *meta;
 	struct ch_chunks *chunks;
 	struct arena *process;
-	struct ch_table **tables; /* as the server has them, by index; NULL: not looked up yet */
-	uint32_t ntables;
+	struct target *targets; /* by index */
+	uint32_t ntargets;
 
 	/* the partition under way */
 	struct ch_table *ct;
+	const char *fence;
 	const char *insert;
 	int32_t partition;
 	uint32_t nchunks; /* sent */
@@ -79,15 +86,15 @@ may_send(void *arg, struct err *err)
 
 	if (!ch_meta_is_attempt(l->meta, l->base.cfg->snapshot_id, &on, err))
 		return false;
-	return on || err_set(err, ERR_CANCELLED, ANOTHER_ATTEMPT);
+	return on || err_set(err, ERR_CANCELLED, CH_ANOTHER_ATTEMPT);
 }
 
 /* Nothing to try again for this loader, but for those above. */
 static bool
 given_up(struct ch_loader *l, struct err *err)
 {
-	if (err->code == ERR_CANCELLED)
-		err->code = ERR_TRANSIENT;
+	if (err->code == ERR_CANCELLED || ch_fence_tells(l->fence, err))
+		err_set(err, ERR_TRANSIENT, CH_ANOTHER_ATTEMPT);
 	return err_context(err, "destination table %s", l->ct->t->destination_label);
 }
 
@@ -147,6 +154,8 @@ put_row(struct ch_loader *l, struct rbuf *r, struct err *err)
 
 	if (!ch_encode_copy_row(l->ct, r, body, err))
 		return false;
+	if (l->fence != NULL)
+		buf_char(body, 0);
 	l->filled++;
 	if (l->filled < CHUNK_ROWS && body->n < CHUNK_BYTES)
 		return true;
@@ -177,20 +186,33 @@ ch_put(struct loader *base, struct slice rows, struct err *err)
 
 /* ---- partitions */
 
-static bool
-look_up(struct ch_loader *l, const struct table *t, struct ch_table **ct_r, struct err *err)
+static struct target *
+target_of(struct ch_loader *l, const struct table *t)
 {
-	uint32_t n = l->ntables;
+	uint32_t n = l->ntargets;
 
 	if (t->index >= n) {
-		l->ntables = 2 * t->index + 16;
-		l->tables = xrealloc(l->tables, l->ntables * sizeof(struct ch_table *));
-		memset(l->tables + n, 0, (l->ntables - n) * sizeof(struct ch_table *));
+		l->ntargets = 2 * t->index + 16;
+		l->targets = xrealloc(l->targets, l->ntargets * sizeof(*l->targets));
+		memset(l->targets + n, 0, (l->ntargets - n) * sizeof(*l->targets));
 	}
-	if (l->tables[t->index] == NULL &&
-	    !ch_side_bind(&l->side, l->process, t, &l->tables[t->index], err))
-		return false;
-	*ct_r = l->tables[t->index];
+	return &l->targets[t->index];
+}
+
+static bool
+look_up(struct ch_loader *l, const struct table *t, struct target *target_r, struct err *err)
+{
+	const char *attempt = l->base.cfg->snapshot_id;
+	struct target *known = target_of(l, t), new;
+	const struct ch_found_table *found;
+
+	if (known->ct == NULL) {
+		if (!ch_side_bind_found(&l->side, l->process, t, &new.ct, &found, err) ||
+		    !ch_fence_look(&l->side, l->process, found, attempt, &new.fence, err))
+			return false;
+		*known = new;
+	}
+	*target_r = *known;
 	return true;
 }
 
@@ -212,15 +234,18 @@ ch_begin(struct loader *base, const struct table *t, int32_t partition, int64_t 
     struct err *err)
 {
 	struct ch_loader *l = (struct ch_loader *)base;
+	struct target to;
 	bool on;
 
 	if (!ch_meta_is_attempt(l->meta, base->cfg->snapshot_id, &on, err))
 		return false;
 	if (!on)
-		return err_set(err, ERR_TRANSIENT, ANOTHER_ATTEMPT);
-	if (!look_up(l, t, &l->ct, err))
+		return err_set(err, ERR_TRANSIENT, CH_ANOTHER_ATTEMPT);
+	if (!look_up(l, t, &to, err))
 		return false;
-	l->insert = ch_ddl_insert(l->ct, "", l->process);
+	l->ct = to.ct;
+	l->fence = to.fence;
+	l->insert = ch_ddl_insert_fenced(l->ct, l->fence, l->process);
 	l->partition = partition;
 	l->nchunks = 0;
 	l->filled = 0;
@@ -279,14 +304,14 @@ ch_end(struct loader *base, int64_t rows, struct err *err)
 	return mark(l, err);
 }
 
-/* ORDER BY is all there is. */
+/* ORDER BY is all there is of keys. */
 static bool
-ch_build_keys(struct loader *l, const struct table *t, struct err *err)
+ch_build_keys(struct loader *base, const struct table *t, struct err *err)
 {
-	(void)l;
-	(void)t;
-	(void)err;
-	return true;
+	struct ch_loader *l = (struct ch_loader *)base;
+	struct target to;
+
+	return look_up(l, t, &to, err) && ch_fence_lower(&l->side, to.ct, to.fence, err);
 }
 
 static bool
@@ -316,7 +341,7 @@ ch_close(struct loader *base)
 	if (l->loop != NULL)
 		event_base_free(l->loop);
 	arena_free(&l->process);
-	free(l->tables);
+	free(l->targets);
 	free(l);
 }
 

@@ -348,6 +348,117 @@ START_TEST(a_killed_mirror_worker_starts_over)
 }
 END_TEST
 
+/* ---- a chunk that comes when others have begun anew */
+
+#define FENCES                                                                    \
+	"SELECT count() FROM system.columns WHERE database = 'app' AND name LIKE" \
+	" '\\_peerd\\_load\\_%%'"
+
+static const char *const late_engines[] = {
+	"CH_ENGINE_REPLACING_MERGE_TREE",
+	"CH_ENGINE_MERGE_TREE",
+	"CH_ENGINE_COALESCING_MERGE_TREE",
+};
+
+/* Chunks small enough to be on their way as a whole: a partition each. */
+static void
+create_late(const char *engine)
+{
+	on_source("CREATE TABLE late (id int PRIMARY KEY)");
+	on_source("INSERT INTO late SELECT generate_series(1, 3000)");
+	mirror_create("m",
+	    text("[{\"source_table_identifier\": \"public.late\","
+		 " \"destination_table_identifier\": \"late\", \"engine\": \"%s\"}]",
+		engine),
+	    LOAD_ONLY ", 'snapshot_max_parallel_workers': 1,"
+		      " 'snapshot_num_rows_per_partition': 1000");
+}
+
+static unsigned
+hold_late(unsigned times)
+{
+	return httpfault_add(chrig.proxy,
+	    (struct httpfault_rule){ .kind = HTTPFAULT_HOLD,
+		.match = "INSERT INTO `app`.`late`",
+		.skip = 1,
+		.times = times });
+}
+
+/* Rows that are gone since, whichever engine it is, tell of a chunk that got through. */
+static void
+begin_anew(unsigned rule)
+{
+	wait_for_hit(rule);
+	on_source("DELETE FROM late WHERE id %% 2 = 0");
+	kill(daemon_worker("mirror m"), SIGKILL);
+}
+
+static void
+expect_late_once(void)
+{
+	ck_assert(poll_until(WAIT_MS, httpfault_open(chrig.proxy) == 0));
+	chrig_expect_equal("SELECT count(*), sum(id) FROM late",
+	    "SELECT count(), sum(id) FROM app.late", 0);
+	ck_assert_int_eq(clickhouse_i64(chrig.ch, FENCES), 0);
+}
+
+START_TEST(a_chunk_that_comes_after_the_next_load_is_refused)
+{
+	unsigned rule = hold_late(1);
+
+	create_late(late_engines[_i]);
+	begin_anew(rule);
+	mirror_wait("m", "STATUS_COMPLETED");
+	httpfault_release(chrig.proxy);
+	expect_late_once();
+}
+END_TEST
+
+START_TEST(a_chunk_that_comes_into_the_next_load_is_refused)
+{
+	unsigned rule = hold_late(2);
+
+	create_late(late_engines[_i]);
+	begin_anew(rule);
+	if (!poll_until(WAIT_MS, httpfault_waiting(chrig.proxy) == 2))
+		test_fail("no second load: %s", mirror_errors(""));
+	httpfault_release(chrig.proxy);
+	mirror_wait("m", "STATUS_COMPLETED");
+	expect_late_once();
+}
+END_TEST
+
+/* A table's other columns are not ours, however alike. */
+START_TEST(a_load_removes_the_fence_of_its_own_mirror_only)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY)");
+	on_source("INSERT INTO t VALUES (1), (2)");
+	clickhouse_exec(chrig.ch,
+	    "CREATE TABLE app.t (id Int32, _peerdb_is_deleted UInt8, _peerdb_version UInt64,"
+	    " `_peerd_load_1-1_m` UInt8 EPHEMERAL 0, `_peerd_load_1-1_a_m` UInt8 EPHEMERAL 0)"
+	    " ENGINE = ReplacingMergeTree(_peerdb_version) ORDER BY id");
+	load("m", "public.t:t", LOAD_ONLY);
+	chrig_expect_equal("SELECT id FROM t ORDER BY id", "SELECT id FROM app.t ORDER BY id", 0);
+	ck_assert_str_eq(clickhouse_text(chrig.ch,
+			     "SELECT name FROM system.columns WHERE database = 'app' AND"
+			     " default_kind = 'EPHEMERAL'"),
+	    "_peerd_load_1-1_a_m");
+}
+END_TEST
+
+START_TEST(a_mirror_dropped_while_it_loads_leaves_tables_as_they_were)
+{
+	unsigned rule = hold_late(1);
+
+	create_late(late_engines[0]);
+	wait_for_hit(rule);
+	ck_assert_int_eq(clickhouse_i64(chrig.ch, FENCES), 1);
+	mirror_drop("m");
+	ck_assert_int_eq(clickhouse_i64(chrig.ch, FENCES), 0);
+	httpfault_release(chrig.proxy);
+}
+END_TEST
+
 static const struct {
 	enum httpfault_kind kind;
 	bool stored; /* before the trouble: the old server has the rows twice */
@@ -394,7 +505,6 @@ END_TEST
 static void
 add_tests(TCase *tc, enum clickhouse_kind kind)
 {
-	(void)kind;
 	suite_loop(tc, a_wrong_peer_is_refused_with_words, 0, COUNT(bad_peers));
 	suite_test(tc, every_kind_of_value_arrives);
 	suite_test(tc, tables_of_every_shape_arrive);
@@ -407,6 +517,12 @@ add_tests(TCase *tc, enum clickhouse_kind kind)
 	suite_test(tc, a_killed_mirror_worker_starts_over);
 	suite_loop(tc, a_chunk_in_trouble_is_sent_again, 0, COUNT(faults));
 	suite_test(tc, a_server_that_restarts_is_waited_for);
+	if (kind == CH_OLD)
+		return;
+	suite_loop(tc, a_chunk_that_comes_after_the_next_load_is_refused, 0, COUNT(late_engines));
+	suite_loop(tc, a_chunk_that_comes_into_the_next_load_is_refused, 0, COUNT(late_engines));
+	suite_test(tc, a_load_removes_the_fence_of_its_own_mirror_only);
+	suite_test(tc, a_mirror_dropped_while_it_loads_leaves_tables_as_they_were);
 }
 
 int

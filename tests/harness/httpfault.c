@@ -327,6 +327,18 @@ httpfault_hits(struct httpfault *f, unsigned rule)
 }
 
 unsigned
+httpfault_open(struct httpfault *f)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&f->lock);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		n += f->slots[i].state == SLOT_BUSY;
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+unsigned
 httpfault_waiting(struct httpfault *f)
 {
 	return look(f, &f->waiting);

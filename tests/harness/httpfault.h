@@ -61,6 +61,7 @@ void httpfault_release(struct httpfault *f);
 
 unsigned httpfault_requests(struct httpfault *f);
 unsigned httpfault_connections(struct httpfault *f); /* so far */
+unsigned httpfault_open(struct httpfault *f); /* clients' connections, until served to the end */
 unsigned httpfault_hits(struct httpfault *f, unsigned rule);
 unsigned httpfault_waiting(struct httpfault *f); /* requests held or stalled now */
 

@@ -272,6 +272,18 @@ END_TEST
 
 /* ---- other statements */
 
+START_TEST(an_insert_may_have_a_fence)
+{
+	begin(CURRENT);
+	ck_assert_str_eq(ch_ddl_insert_fenced(table(), "_peerd_load_1_m", fx.a),
+	    "INSERT INTO `db`.`t` (`id`, `part`, `note`, `_peerdb_is_deleted`, `_peerdb_version`, "
+	    "`_peerd_load_1_m`) FORMAT RowBinary");
+	ck_assert_str_eq(ch_ddl_insert_fenced(table(), NULL, fx.a),
+	    ch_ddl_insert(table(), "", fx.a));
+	fx_end();
+}
+END_TEST
+
 START_TEST(swapping)
 {
 	struct ch_statements list;
@@ -444,6 +456,7 @@ main(void)
 	tcase_add_test(tc, columns_that_peerd_adds_have_names_of_the_mirror);
 	tcase_add_test(tc, a_generated_column_is_left_out);
 	tcase_add_test(tc, on_a_cluster_a_table_is_two);
+	tcase_add_test(tc, an_insert_may_have_a_fence);
 	tcase_add_test(tc, swapping);
 	tcase_add_test(tc, adding_a_column);
 	tcase_add_test(tc, names);
