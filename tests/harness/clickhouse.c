@@ -1,15 +1,12 @@
 #include "tests/harness/clickhouse.h"
 
-#include <sys/stat.h>
-#include <errno.h>
-#include <glob.h>
 #include <signal.h>
-#include <unistd.h>
 #include <openssl/evp.h>
 
 #include "lib/base/mem.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
+#include "tests/harness/files.h"
 #include "tests/harness/janitor.h"
 #include "tests/harness/poll.h"
 #include "tests/harness/port.h"
@@ -31,46 +28,16 @@ clickhouse_kind_name(enum clickhouse_kind kind)
 
 /* ---- what is installed */
 
-/* As scripts/install-clickhouse has it. */
-static char *
-cache(void)
-{
-	const char *wanted = getenv("PEERD_CACHE_DIR");
-	const char *xdg = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
-
-	if (wanted != NULL && *wanted != '\0')
-		return text("%s", wanted);
-	if (getuid() == 0)
-		return text("/var/cache/peerd");
-	if (xdg != NULL && *xdg != '\0')
-		return text("%s/peerd", xdg);
-	return text("%s/.cache/peerd", home != NULL ? home : "");
-}
-
-/* The newest file of a name with a version in it; NULL when there is none. */
-static char *
-newest(const char *pattern)
-{
-	glob_t found;
-	char *path = NULL;
-
-	if (glob(pattern, 0, NULL, &found) == 0)
-		path = text("%s", found.gl_pathv[found.gl_pathc - 1]);
-	globfree(&found);
-	return path;
-}
-
 static char *
 library(void)
 {
-	return newest(text("%s/chdb-*/libchdb.so", cache()));
+	return cache_newest("chdb-*/libchdb.so");
 }
 
 static char *
 old_server(void)
 {
-	return newest(text("%s/clickhouse-*/usr/sbin/clickhouse-server", cache()));
+	return cache_newest("clickhouse-*/usr/sbin/clickhouse-server");
 }
 
 bool
@@ -83,28 +50,11 @@ clickhouse_available(enum clickhouse_kind kind)
 	fprintf(stderr,
 	    "SKIPPED: no ClickHouse server of the kind \"%s\" below %s: "
 	    "run scripts/install-clickhouse\n",
-	    kind_names[kind], cache());
+	    kind_names[kind], cache_directory());
 	return false;
 }
 
 /* ---- directories and configuration */
-
-static void
-write_file(const char *path, const char *content)
-{
-	FILE *f = fopen(path, "w");
-
-	if (f == NULL || fputs(content, f) < 0 || fclose(f) != 0)
-		test_fail("could not write %s: %m", path);
-}
-
-static void
-make_directory(const char *path)
-{
-	if (mkdir(path, 0755) != 0)
-		test_fail("could not make %s: %m", path);
-	proc_own_file(path);
-}
 
 /* Users are configured by the hash of their password. */
 static char *
@@ -132,7 +82,7 @@ user_xml(const char *name, const char *profile)
 static void
 configure_old(const struct clickhouse *c)
 {
-	write_file(text("%s/config.xml", c->data),
+	file_write(text("%s/config.xml", c->data),
 	    text("<yandex><logger><level>warning</level><console>1</console></logger>"
 		 "<http_port>%d</http_port><tcp_port>%d</tcp_port>"
 		 "<interserver_http_port>%d</interserver_http_port>"
@@ -143,12 +93,12 @@ configure_old(const struct clickhouse *c)
 		 "<default_database>default</default_database>"
 		 "<mark_cache_size>67108864</mark_cache_size></yandex>\n",
 		c->port, port_take(), port_take(), c->data, c->data, c->data));
-	write_file(text("%s/users.xml", c->data),
+	file_write(text("%s/users.xml", c->data),
 	    text("<yandex><profiles><default/><reader><readonly>1</readonly></reader></profiles>"
 		 "<users>%s%s</users><quotas><default/></quotas></yandex>\n",
 		user_xml(CLICKHOUSE_USER, "default"), user_xml(CLICKHOUSE_READER, "reader")));
-	make_directory(text("%s/data", c->data));
-	make_directory(text("%s/tmp", c->data));
+	directory_make(text("%s/data", c->data));
+	directory_make(text("%s/tmp", c->data));
 }
 
 /* ---- life */
@@ -164,7 +114,7 @@ clickhouse_new(enum clickhouse_kind kind, const char *name)
 	c->log = log_path("%s.log", name);
 	c->port = port_take();
 	c->url = text("http://127.0.0.1:%d", c->port);
-	make_directory(c->data);
+	directory_make(c->data);
 	if (kind == CH_OLD)
 		configure_old(c);
 	clickhouse_start(c);
@@ -231,7 +181,7 @@ clickhouse_start(const struct clickhouse *c)
 {
 	pid_t pid = c->kind == CH_CURRENT ? start_current(c) : start_old(c);
 
-	write_file(text("%s/pid", c->data), text("%d\n", (int)pid));
+	file_write_pid(text("%s/pid", c->data), pid);
 	if (!poll_until(START_MS, answers(c) || !proc_alive(pid)) || !proc_alive(pid))
 		test_fail("the %s server did not start, see %s", c->name, c->log);
 }
@@ -239,22 +189,7 @@ clickhouse_start(const struct clickhouse *c)
 pid_t
 clickhouse_pid(const struct clickhouse *c)
 {
-	FILE *f = fopen(text("%s/pid", c->data), "re");
-	int pid = 0;
-
-	if (f == NULL)
-		return 0;
-	if (fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	fclose(f);
-	return pid > 0 && proc_alive(pid) ? pid : 0;
-}
-
-/* The janitor has reaped it; a zombie may have threads that still hold the data. */
-static bool
-is_gone(pid_t pid)
-{
-	return kill(pid, 0) != 0 && errno == ESRCH;
+	return file_read_pid(text("%s/pid", c->data));
 }
 
 void
@@ -265,7 +200,7 @@ clickhouse_stop(const struct clickhouse *c, enum clickhouse_stop how)
 	if (pid == 0)
 		return;
 	kill(pid, how == CLICKHOUSE_KILL ? SIGKILL : SIGTERM);
-	if (!poll_until(STOP_MS, is_gone(pid)))
+	if (!proc_wait_reaped(pid, STOP_MS))
 		test_fail("the %s server did not stop", c->name);
 }
 

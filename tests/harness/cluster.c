@@ -1,13 +1,10 @@
 #include "tests/harness/cluster.h"
 
-#include <sys/stat.h>
-#include <errno.h>
-#include <glob.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "tests/harness/fail.h"
+#include "tests/harness/files.h"
 #include "tests/harness/janitor.h"
 #include "tests/harness/poll.h"
 #include "tests/harness/port.h"
@@ -41,32 +38,11 @@ static const char hba[] = "local all all trust\n"
 char *
 cluster_program(const char *name)
 {
-	glob_t found;
-	char *path = NULL;
+	char *path = file_newest(text("/usr/lib/postgresql/*/bin/%s", name));
 
-	if (glob(text("/usr/lib/postgresql/*/bin/%s", name), 0, NULL, &found) == 0)
-		path = text("%s", found.gl_pathv[found.gl_pathc - 1]);
-	globfree(&found);
 	if (path == NULL)
 		test_fail("no %s below /usr/lib/postgresql: run make deps", name);
 	return path;
-}
-
-static void
-make_own_directory(const char *path)
-{
-	if (mkdir(path, 0750) != 0)
-		test_fail("could not make %s: %m", path);
-	proc_own_file(path);
-}
-
-static void
-write_file(const char *path, const char *mode, const char *content)
-{
-	FILE *f = fopen(path, mode);
-
-	if (f == NULL || fputs(content, f) < 0 || fclose(f) != 0)
-		test_fail("could not write %s: %m", path);
 }
 
 static void
@@ -96,8 +72,8 @@ initdb(const struct cluster *c)
 static void
 configure(const struct cluster *c, const char *settings)
 {
-	write_file(text("%s/pg_hba.conf", c->data), "w", hba);
-	write_file(text("%s/postgresql.conf", c->data), "a",
+	file_write(text("%s/pg_hba.conf", c->data), hba);
+	file_append(text("%s/postgresql.conf", c->data),
 	    text("%sport = %d\nunix_socket_directories = '%s'\n%s\n", conf, c->port, c->sockets,
 		settings != NULL ? settings : ""));
 }
@@ -124,10 +100,8 @@ cluster_new(const char *name, const char *settings)
 	c->sockets = socket_directory(name);
 	c->log = log_path("%s.log", name);
 	c->port = port_take();
-	make_own_directory(c->data);
-	make_own_directory(c->sockets);
-	if (chmod(c->sockets, 0755) != 0)
-		test_fail("could not open up %s: %m", c->sockets);
+	directory_make(c->data); /* initdb closes it to others */
+	directory_make(c->sockets);
 	initdb(c);
 	configure(c, settings);
 	cluster_start(c);
@@ -197,15 +171,7 @@ cluster_start(const struct cluster *c)
 pid_t
 cluster_pid(const struct cluster *c)
 {
-	FILE *f = fopen(text("%s/postmaster.pid", c->data), "re");
-	int pid = 0;
-
-	if (f == NULL)
-		return 0;
-	if (fscanf(f, "%d", &pid) != 1)
-		pid = 0;
-	fclose(f);
-	return proc_alive(pid) ? pid : 0;
+	return file_read_pid(text("%s/postmaster.pid", c->data));
 }
 
 void

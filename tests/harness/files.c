@@ -12,13 +12,25 @@
 #define FILE_BYTES_MAX (64 * MIB)
 #define PIECE	       65536
 
-void
-file_write(const char *path, const char *content)
+static void
+put(const char *path, const char *mode, const char *content)
 {
-	FILE *f = fopen(path, "w");
+	FILE *f = fopen(path, mode);
 
 	if (f == NULL || fputs(content, f) < 0 || fclose(f) != 0)
 		test_fail("could not write %s: %m", path);
+}
+
+void
+file_write(const char *path, const char *content)
+{
+	put(path, "we", content);
+}
+
+void
+file_append(const char *path, const char *content)
+{
+	put(path, "ae", content);
 }
 
 char *
@@ -39,6 +51,18 @@ file_read(const char *path)
 	copy = text("%s", buf_str(&b));
 	buf_done(&b);
 	return copy;
+}
+
+char *
+file_newest(const char *pattern)
+{
+	glob_t found;
+	char *path = NULL;
+
+	if (glob(pattern, 0, NULL, &found) == 0)
+		path = text("%s", found.gl_pathv[found.gl_pathc - 1]);
+	globfree(&found);
+	return path;
 }
 
 void
@@ -88,11 +112,5 @@ cache_directory(void)
 char *
 cache_newest(const char *pattern)
 {
-	glob_t found;
-	char *path = NULL;
-
-	if (glob(text("%s/%s", cache_directory(), pattern), 0, NULL, &found) == 0)
-		path = text("%s", found.gl_pathv[found.gl_pathc - 1]);
-	globfree(&found);
-	return path;
+	return file_newest(text("%s/%s", cache_directory(), pattern));
 }

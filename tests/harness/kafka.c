@@ -1,6 +1,5 @@
 #include "tests/harness/kafka.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -408,16 +407,6 @@ kafka_pid(const struct kafka *k, int node)
 	return file_read_pid(text("%s/pid", k->node[node - 1].dir));
 }
 
-/*
- * Reaped by the janitor, that is: the first thread of a Java program is a
- * zombie while others still hold its ports and locks.
- */
-static bool
-is_gone(pid_t pid)
-{
-	return kill(pid, 0) != 0 && errno == ESRCH;
-}
-
 void
 kafka_stop(const struct kafka *k, int node, enum kafka_stop how)
 {
@@ -426,7 +415,7 @@ kafka_stop(const struct kafka *k, int node, enum kafka_stop how)
 	if (pid == 0)
 		return;
 	kill(pid, how == KAFKA_KILL ? SIGKILL : SIGTERM);
-	if (!poll_until(STOP_MS, is_gone(pid)))
+	if (!proc_wait_reaped(pid, STOP_MS))
 		test_fail("node %d of %s did not stop", node, k->name);
 }
 

@@ -217,6 +217,12 @@ proc_wait_gone(pid_t pid, int ms)
 	return gone;
 }
 
+bool
+proc_wait_reaped(pid_t pid, int ms)
+{
+	return poll_until(ms, kill(pid, 0) != 0 && errno == ESRCH);
+}
+
 double
 proc_cpu_seconds(pid_t pid)
 {
