@@ -111,7 +111,7 @@ enum catalog_wanted {
 	CATALOG_WANT_DROPPED = 3,
 };
 
-/* What changes when a mirror's state does; stored as a whole. */
+/* What changes when a mirror's state does; stored as a whole, with the config if one is given. */
 struct catalog_mirror_state {
 	enum catalog_wanted wanted;
 	int32_t status;		    /* what is */
@@ -121,6 +121,7 @@ struct catalog_mirror_state {
 	int32_t error_code;	    /* enum err_code; 0: none */
 	const char *error;	    /* NULL or "": none */
 	const char *error_hint;
+	struct slice config; /* to be stored with it, as below; empty: it stays as it is */
 };
 
 struct catalog_mirror {

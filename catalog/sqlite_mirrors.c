@@ -219,6 +219,8 @@ mirror_set_state(struct catalog *c, const char *name, const struct catalog_mirro
 	stmt_text(&s, name);
 	return stmt_number(&s, state->status, &before, err) &&
 	    mirror_write_state(c, name, state, err) &&
+	    (state->config.n == 0 ||
+		mirror_set_blob(c, Q_MIRROR_CONFIG, name, state->config, err)) &&
 	    (before == state->status || history_add(c, name, (int32_t)before, state, event, err));
 }
 

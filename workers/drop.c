@@ -6,6 +6,7 @@
 #include "lib/conn/pgconn.h"
 #include "lib/conn/pgslot.h"
 #include "lib/sink/dest.h"
+#include "workers/resync.h"
 
 #define CONNECT_TIMEOUT (15 * USEC_PER_SEC)
 
@@ -53,7 +54,9 @@ drop_destination(const PeerdWorker__Config *config, const struct pgconn_interrup
 	struct dest *dst = NULL;
 	bool ok;
 
-	ok = dest_open(&cfg, &dst, err) && dest_forget(dst, err);
+	ok = dest_open(&cfg, &dst, err) &&
+	    (!config->mirror->resync || resync_clear(dst, config->mirror, err)) &&
+	    dest_forget(dst, err);
 	dest_close(&dst);
 	return ok || err_context(err, "dropping mirror \"%s\" on its destination", config->name);
 }

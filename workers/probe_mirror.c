@@ -4,6 +4,7 @@
 #include "lib/types/ident.h"
 #include "workers/check.h"
 #include "workers/probe_int.h"
+#include "workers/resync.h"
 
 /* ---- ValidateCDCMirror, CreateCDCFlow */
 
@@ -38,8 +39,11 @@ probe_check_mirror(struct probe *p, const ProtobufCMessage *in, ProtobufCMessage
 	if (ck.mirror == NULL)
 		return err_set(err, ERR_INVALID, "connection_configs is missing");
 	ck.kind = dest_ops_of(p->req->destination, err);
-	return ck.kind != NULL && check_shape(&ck, err) &&
-	    probe_config(p->req->peer, &ck.source, err) && check_between(p, &ck, err);
+	return ck.kind != NULL &&
+	    (!ck.mirror->resync ||
+		resync_names(req->connection_configs, p->req->destination, err)) &&
+	    check_shape(&ck, err) && probe_config(p->req->peer, &ck.source, err) &&
+	    check_between(p, &ck, err);
 }
 
 /* ---- GetMirrorRowCounts */

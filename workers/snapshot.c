@@ -9,6 +9,7 @@
 #include "lib/conn/pginfo.h"
 #include "lib/ipc/spawn.h"
 #include "lib/sink/dest.h"
+#include "workers/resync.h"
 #include "workers/snapshot_plan.h"
 #include "workers/snapshot_source.h"
 #include "workers/worker.h"
@@ -298,6 +299,26 @@ give_work(struct snapshot *sn, struct child *ch)
 
 /* ---- the end */
 
+/* The tables are known under their own names afterwards, to the daemon as well. */
+static bool
+swap_tables(struct snapshot *sn, struct err *err)
+{
+	PeerdWorker__MirrorTable **defs = worker_defs(sn->w);
+	PeerdWorker__SetupDone msg = PEERD_WORKER__SETUP_DONE__INIT;
+	uint32_t n = sn->w->ntables;
+	bool ok;
+
+	ok = resync_end(sn->dst, sn->w->config->mirror, defs, n, err);
+	if (ok) {
+		worker_set_tables(sn->w, defs, n);
+		msg.tables = defs;
+		msg.n_tables = n;
+		ipc_send(sn->w->ipc, IPC_TABLES, 0, &msg);
+	}
+	free(defs);
+	return ok;
+}
+
 static bool
 store_checkpoint(struct snapshot *sn, struct err *err)
 {
@@ -352,7 +373,8 @@ finish(struct snapshot *sn)
 	lsn_t lsn = sn->src.lsn;
 	struct err err = ERR_INIT;
 
-	if (!snapshot_source_check(&sn->src, &err) || !store_checkpoint(sn, &err))
+	if (!snapshot_source_check(&sn->src, &err) ||
+	    (w->config->mirror->resync && !swap_tables(sn, &err)) || !store_checkpoint(sn, &err))
 		fail(sn, &err);
 	snapshot_free(sn);
 	worker_snapshot_done(w, lsn);

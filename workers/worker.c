@@ -10,6 +10,7 @@
 #include "lib/base/proctitle.h"
 #include "lib/sink/dest.h"
 #include "workers/drop.h"
+#include "workers/resync.h"
 #include "workers/setup.h"
 
 #define CONNECT_TIMEOUT (30 * USEC_PER_SEC)
@@ -227,7 +228,9 @@ set_up(struct worker *w)
 
 	worker_title(w, "SETUP");
 	if (!worker_connect(w, true, PGCONN_PLAIN, &s.src, &err) ||
-	    !worker_open_dest(w, &s.dst, &err) || !setup_run(&s, &done, &err))
+	    !worker_open_dest(w, &s.dst, &err) ||
+	    (w->config->mirror->resync && !resync_clear(s.dst, w->config->mirror, &err)) ||
+	    !setup_run(&s, &done, &err))
 		worker_exit_failed(w, &err);
 	pgconn_close(&s.src);
 	dest_close(&s.dst);
@@ -265,12 +268,16 @@ static void
 begin(struct worker *w)
 {
 	PeerdWorker__Ready ready = PEERD_WORKER__READY__INIT;
-	bool set_up_needed = w->config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP;
+	struct err err = ERR_INIT;
+	bool set_up_needed;
 
 	ipc_send(w->ipc, IPC_READY, 0, &ready);
 	demand_postgres(w);
+	if (!resync_begin(w->config, &err))
+		worker_exit_failed(w, &err);
 	if (w->config->task == PEERD_WORKER__TASK__TASK_DROP)
 		drop(w);
+	set_up_needed = w->config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP;
 	if (set_up_needed)
 		set_up(w);
 	else

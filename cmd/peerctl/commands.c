@@ -169,6 +169,12 @@ const struct command commands[] = {
 	    1, 1, SUBJECT_MIRROR, run_mirrors_pause },
 	{ "mirrors", "resume", "NAME", "Resume a mirror that is paused or has failed.", NULL,
 	    wait_options, 1, 1, SUBJECT_MIRROR, run_mirrors_resume },
+	{ "mirrors", "resync", "NAME",
+	    "Load a mirror's tables again, beside those that are "
+	    "there, and swap them in.",
+	    "Until the new tables take their place, the old ones stay as they are. Works on a "
+	    "mirror that runs, is paused, has failed or is completed.",
+	    wait_options, 1, 1, SUBJECT_MIRROR, run_mirrors_resync },
 	{ "mirrors", "drop", "NAME",
 	    "Drop a mirror with its slot and publication; the "
 	    "destination's tables stay.",

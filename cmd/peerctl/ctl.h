@@ -65,6 +65,7 @@ int run_mirrors_list(struct ctl *ctl, const struct args *a);   /* mirrors.c */
 int run_mirrors_status(struct ctl *ctl, const struct args *a);
 int run_mirrors_pause(struct ctl *ctl, const struct args *a);
 int run_mirrors_resume(struct ctl *ctl, const struct args *a);
+int run_mirrors_resync(struct ctl *ctl, const struct args *a);
 int run_mirrors_drop(struct ctl *ctl, const struct args *a);
 int run_mirrors_logs(struct ctl *ctl, const struct args *a);
 int run_complete(struct ctl *ctl, const struct args *a); /* complete.c */

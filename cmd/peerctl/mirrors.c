@@ -193,7 +193,7 @@ run_mirrors_status(struct ctl *ctl, const struct args *a)
 	return code;
 }
 
-/* ---- pause, resume, drop --------------------------------------------------- */
+/* ---- pause, resume, resync, drop --------------------------------------------------- */
 
 static int
 change_state(struct ctl *ctl, const struct args *a, PeerdbFlow__FlowStatus state,
@@ -229,6 +229,13 @@ run_mirrors_resume(struct ctl *ctl, const struct args *a)
 {
 	return change_state(ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING, &wait_resumed,
 	    "will resume");
+}
+
+int
+run_mirrors_resync(struct ctl *ctl, const struct args *a)
+{
+	return change_state(ctl, a, PEERDB_FLOW__FLOW_STATUS__STATUS_RESYNC, &wait_created,
+	    "will be loaded again");
 }
 
 int

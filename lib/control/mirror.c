@@ -265,13 +265,22 @@ change_state(const struct mirror *m, const struct mirror_change *c)
 	};
 }
 
+/* A resync that was asked for is on until the data is there. */
+static bool
+change_resyncs(const struct mirror *m, const struct mirror_change *c)
+{
+	return c->event == EV_RESYNC_ASKED ||
+	    (m->config->resync && c->step.phase != PEERDB_FLOW__FLOW_STATUS__STATUS_RUNNING);
+}
+
 /* Is there anything in it that the catalog does not know? */
 static bool
-change_is_new(const struct mirror *m, const struct catalog_mirror_state *s)
+change_is_new(const struct mirror *m, const struct mirror_change *c,
+    const struct catalog_mirror_state *s)
 {
-	return s->wanted != m->wanted || s->status != (int32_t)m->state ||
-	    s->phase != (int32_t)m->phase || s->drop_stats != m->drop_stats ||
-	    s->skip_destination_drop != m->skip_destination_drop;
+	return change_resyncs(m, c) != m->config->resync || s->wanted != m->wanted ||
+	    s->status != (int32_t)m->state || s->phase != (int32_t)m->phase ||
+	    s->drop_stats != m->drop_stats || s->skip_destination_drop != m->skip_destination_drop;
 }
 
 static void
@@ -311,6 +320,7 @@ mirror_apply(struct mirror *m)
 	mirror_log_move(m, c);
 	if (s.status != (int32_t)m->state)
 		m->attempts = 0;
+	m->config->has_resync = m->config->resync = change_resyncs(m, c);
 	m->wanted = s.wanted;
 	m->state = c->step.next;
 	m->phase = c->step.phase;
@@ -356,9 +366,11 @@ state_hint(mirror_state_t state)
 {
 	switch (state) {
 	case PEERDB_FLOW__FLOW_STATUS__STATUS_FAILED:
-		return "a failed mirror can be resumed or terminated";
+		return "a failed mirror can be resumed, resynced or terminated";
 	case PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED:
-		return "a completed mirror can only be terminated";
+		return "a completed mirror can be resynced or terminated";
+	case PEERDB_FLOW__FLOW_STATUS__STATUS_RESYNC:
+		return "the earlier run is being wound up: try again in a moment";
 	case PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING:
 	case PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATED:
 		return "it is being dropped";
@@ -396,6 +408,24 @@ mirror_next_change(struct mirror *m)
 	return NULL;
 }
 
+/* With the state, in one write, the configuration if the change touches it. */
+static void
+mirror_store_change(struct mirror *m, const struct mirror_change *c, struct catalog_mirror_state *s)
+{
+	PeerdbFlow__FlowConnectionConfigs config = *m->config;
+	uint8_t *packed = NULL;
+	size_t n;
+
+	if (change_resyncs(m, c) != config.resync) {
+		config.has_resync = config.resync = !config.resync;
+		packed = message_pack(&config.base, &n);
+		s->config = slice_of(packed, n);
+	}
+	catalog_mirror_set_state(m->svc->options.catalog, m->name, s, mirror_event_name(c->event),
+	    mirror_on_stored, m);
+	free(packed);
+}
+
 /* Carry out the next change, unless one is on its way to the catalog. */
 static void
 mirror_pump(struct mirror *m)
@@ -407,9 +437,8 @@ mirror_pump(struct mirror *m)
 		return;
 	s = change_state(m, c);
 	m->storing = true;
-	if (change_is_new(m, &s)) {
-		catalog_mirror_set_state(m->svc->options.catalog, m->name, &s,
-		    mirror_event_name(c->event), mirror_on_stored, m);
+	if (change_is_new(m, c, &s)) {
+		mirror_store_change(m, c, &s);
 		return;
 	}
 	if (c->why.code != ERR_NONE) {

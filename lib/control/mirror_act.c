@@ -273,6 +273,17 @@ act_back_off(struct mirror *m)
 	mirror_set_timer(m, &m->retry, mirror_on_retry, delay);
 }
 
+/* Nothing that the worker has under way is of use any more. */
+static void
+act_wind_up(struct mirror *m)
+{
+	mirror_cancel_timer(m->retry);
+	if (m->child != NULL)
+		mirror_stop_worker(m, false, HALT_MS);
+	else
+		mirror_event(m, EV_ENDED);
+}
+
 /* First the end of the worker that replicates, then one that cleans up. */
 static void
 act_drop(struct mirror *m)
@@ -314,6 +325,7 @@ mirror_act(struct mirror *m, enum mirror_action action)
 		[MIRROR_ACT_RUN] = act_run,
 		[MIRROR_ACT_DRAIN] = act_drain,
 		[MIRROR_ACT_BACK_OFF] = act_back_off,
+		[MIRROR_ACT_WIND_UP] = act_wind_up,
 		[MIRROR_ACT_DROP] = act_drop,
 		[MIRROR_ACT_FORGET] = act_forget,
 	};
@@ -324,7 +336,8 @@ mirror_act(struct mirror *m, enum mirror_action action)
 void
 mirror_begin(struct mirror *m)
 {
-	if (mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSING))
+	if (mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSING) ||
+	    mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_RESYNC))
 		mirror_event(m, EV_ENDED);
 	else if (mirror_is(m, PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATED))
 		mirror_event(m, EV_DROP_ASKED);

@@ -195,9 +195,8 @@ check_options(const mirror_config_t *c, struct err *err)
 	if (c->initial_snapshot_only && !c->do_initial_snapshot)
 		return err_set(err, ERR_INVALID,
 		    "initial_snapshot_only needs do_initial_snapshot to be true");
-	if (c->resync)
-		return err_set(err, ERR_UNIMPLEMENTED,
-		    "resync is not available in this version of peerd");
+	if (c->resync && !c->do_initial_snapshot)
+		return err_set(err, ERR_INVALID, "resync needs do_initial_snapshot to be true");
 	if (c->script[0] != '\0')
 		return err_set(err, ERR_UNIMPLEMENTED,
 		    "scripts are not available in this version of peerd");

@@ -129,7 +129,9 @@ on_setup_done(void *child, uint32_t request_id, const ProtobufCMessage *base)
 		return;
 	mirror_keep_tables(m, msg);
 	mirror_proved_healthy(m);
-	mirror_event(m, m->config->do_initial_snapshot ? EV_SETUP_LOADS : EV_SETUP_STREAMS);
+	mirror_event(m,
+	    m->config->do_initial_snapshot || m->config->resync ? EV_SETUP_LOADS
+								: EV_SETUP_STREAMS);
 }
 
 static PeerdWorker__MirrorTable *

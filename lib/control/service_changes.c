@@ -1,5 +1,5 @@
 /*
- * FlowStateChange: pause, resume, terminate.
+ * FlowStateChange: pause, resume, resync, terminate.
  */
 #include "lib/base/log.h"
 #include "lib/control/mirror.h"
@@ -17,6 +17,7 @@ struct wish {
 static const struct wish wishes[] = {
 	{ S(RUNNING), EV_RUN_ASKED, CATALOG_WANT_RUNNING },
 	{ S(PAUSED), EV_PAUSE_ASKED, CATALOG_WANT_PAUSED },
+	{ S(RESYNC), EV_RESYNC_ASKED, CATALOG_WANT_RUNNING },
 	{ S(TERMINATING), EV_DROP_ASKED, CATALOG_WANT_DROPPED },
 	{ S(TERMINATED), EV_DROP_ASKED, CATALOG_WANT_DROPPED },
 };
@@ -28,6 +29,16 @@ wish_find(int requested)
 		if (wishes[i].requested == requested)
 			return &wishes[i];
 	return NULL;
+}
+
+/* A resync that is under way is the one that is asked for: it goes on. */
+static enum mirror_event
+wish_event(const struct wish *wish, const struct mirror *m)
+{
+	bool loading = m->state == S(SETUP) || m->state == S(SNAPSHOT);
+
+	return wish->event == EV_RESYNC_ASKED && m->config->resync && loading ? EV_RUN_ASKED
+									      : wish->event;
 }
 
 static const PeerdbRoute__FlowStateChangeRequest *
@@ -66,13 +77,10 @@ refuse_request(struct rpc_call *call, const struct mirror *m, int requested)
 	struct err err = ERR_INIT;
 
 	call->mirror_state = (int)m->state;
-	if (requested == S(RESYNC))
-		err_set(&err, ERR_UNIMPLEMENTED,
-		    "resync is not available in this version of peerd");
-	else
-		err_set(&err, ERR_INVALID, "illegal state change requested: %s",
-		    mirror_state_name((mirror_state_t)requested));
-	err_hint(&err, "ask for STATUS_RUNNING, STATUS_PAUSED or STATUS_TERMINATING");
+	err_set(&err, ERR_INVALID, "illegal state change requested: %s",
+	    mirror_state_name((mirror_state_t)requested));
+	err_hint(&err,
+	    "ask for STATUS_RUNNING, STATUS_PAUSED, STATUS_RESYNC or STATUS_TERMINATING");
 	rpc_fail(call, &err);
 }
 
@@ -102,7 +110,7 @@ flow_state_change(PeerdbRoute__FlowService_Service *service,
 	}
 	log_info(&m->subject, "%s asked for by %s",
 	    mirror_state_name((mirror_state_t)wish->requested), call->principal);
-	change.event = wish->event;
+	change.event = wish_event(wish, m);
 	change.wanted = wish->wanted;
 	change.drop_stats = req->drop_mirror_stats;
 	change.skip_destination_drop = req->skip_destination_drop;

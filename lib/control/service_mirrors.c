@@ -195,17 +195,22 @@ create_reply(struct rpc_call *call)
 	rpc_reply(&msg.base, call);
 }
 
-/* The same again is a success, another of that name is not. */
+/*
+ * The same again is a success, another of that name is not. Whether its tables
+ * are loaded afresh is no trait of a mirror: that ends with the load.
+ */
 static void
 create_over_existing(struct rpc_call *call, const struct mirror *m)
 {
 	const PeerdbRoute__CreateCDCFlowRequest *req = (const PeerdbRoute__CreateCDCFlowRequest *)
 							   call->request;
+	mirror_config_t asked = *req->connection_configs;
 	struct buf names;
 	bool same;
 
+	asked.has_resync = asked.resync = m->config->resync;
 	buf_init(&names, NAMES_MAX);
-	same = pb_diff(&m->config->base, &req->connection_configs->base, &names);
+	same = pb_diff(&m->config->base, &asked.base, &names);
 	if (m->wanted == CATALOG_WANT_DROPPED)
 		fail_exists(call, m, "");
 	else if (same || req->attach_to_existing)

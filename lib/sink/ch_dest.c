@@ -373,6 +373,18 @@ ch_extend(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *ol
 }
 
 static bool
+ch_discard(struct dest *d, const struct table_ident *name, struct err *err)
+{
+	return ch_side_discard(side_of(d), name, err);
+}
+
+static bool
+ch_swap(struct dest *d, struct dest_tables tables, struct err *err)
+{
+	return ch_side_options(side_of(d), err) && ch_side_swap(side_of(d), tables, err);
+}
+
+static bool
 ch_forget(struct dest *d, struct err *err)
 {
 	struct ch_meta *m;
@@ -381,19 +393,6 @@ ch_forget(struct dest *d, struct err *err)
 }
 
 /* ---- counting */
-
-static bool
-table_name(const char *identifier, char *to, struct err *err)
-{
-	PeerdWorker__MirrorTable t = PEERD_WORKER__MIRROR_TABLE__INIT;
-	struct table_ident ident;
-
-	if (!ident_parse_target(identifier, &ident, err))
-		return false;
-	t.destination_schema = ident.schema;
-	t.destination_name = ident.name;
-	return ch_table_name(&t, to, err);
-}
 
 /* Only some engines take FINAL, and only they need it. */
 static bool
@@ -460,7 +459,9 @@ ch_count(struct dest *d, const char *identifier, usec_t deadline, struct dest_co
 	struct arena *a = arena_new(4 * KIB);
 	char name[CH_NAME_MAX + 1];
 	int64_t rows = 0;
-	bool ok = table_name(identifier, name, err) && count_rows(d, a, name, deadline, &rows, err);
+	struct table_ident ident;
+	bool ok = ident_parse_target(identifier, &ident, err) && ch_side_name(&ident, name, err) &&
+	    count_rows(d, a, name, deadline, &rows, err);
 
 	if (ok)
 		*count_r = (struct dest_count){ .rows = rows };
@@ -487,6 +488,8 @@ const struct dest_ops dest_clickhouse = {
 	.take_over = ch_take_over,
 	.load_begin = ch_load_begin,
 	.extend = ch_extend,
+	.discard = ch_discard,
+	.swap = ch_swap,
 	.forget = ch_forget,
 	.count = ch_count,
 	.close = ch_close,

@@ -4,6 +4,7 @@
  *	ch_dest.c	the handle and its calls (dest.h)
  *	ch_dest_check.c	will a mirror work? names, rights, tables
  *	ch_dest_table.c	tables of a mirror as the server has them
+ *	ch_dest_swap.c	the end of a resync
  *	ch_fence.c	loaders of an abandoned load are shut out
  *	ch_load.c	rows of a snapshot (loader.h)
  *	ch_chunks.c	and how they are sent
@@ -21,6 +22,7 @@
 #include "lib/sink/ch_meta.h"
 #include "lib/sink/ch_types.h"
 #include "lib/sink/dest.h"
+#include "lib/types/ident.h"
 
 /* ---- ch_dest_table.c */
 
@@ -36,6 +38,10 @@ struct ch_side {
 };
 
 bool ch_side_options(struct ch_side *s, struct err *err);
+struct ch_place ch_side_place(const struct ch_side *s);
+
+/* A table's name there; to holds CH_NAME_MAX + 1 bytes. */
+bool ch_side_name(const struct table_ident *ident, char *to, struct err *err);
 
 /* As the mirror wants it. Everything is in a, or the side's. */
 bool ch_side_table(struct ch_side *s, struct arena *a, const struct table *t,
@@ -55,6 +61,11 @@ bool ch_side_bind_found(struct ch_side *s, struct arena *a, const struct table *
     struct ch_table **ct_r, const struct ch_found_table **found_r, struct err *err);
 
 bool ch_side_run(struct ch_side *s, const struct ch_statements *list, struct err *err);
+
+/* ---- ch_dest_swap.c: see dest.h */
+
+bool ch_side_discard(struct ch_side *s, const struct table_ident *name, struct err *err);
+bool ch_side_swap(struct ch_side *s, struct dest_tables tables, struct err *err);
 
 /* ---- ch_dest_check.c */
 

@@ -9,6 +9,26 @@ ch_side_options(struct ch_side *s, struct err *err)
 	return ch_options_from(s->mirror, &s->opt, err);
 }
 
+struct ch_place
+ch_side_place(const struct ch_side *s)
+{
+	return (struct ch_place){
+		.database = chclient_database(s->c),
+		.cluster = s->peer->cluster,
+		.replicated = s->peer->replicated,
+	};
+}
+
+bool
+ch_side_name(const struct table_ident *ident, char *to, struct err *err)
+{
+	PeerdWorker__MirrorTable t = PEERD_WORKER__MIRROR_TABLE__INIT;
+
+	t.destination_schema = (char *)(uintptr_t)ident->schema;
+	t.destination_name = (char *)(uintptr_t)ident->name;
+	return ch_table_name(&t, to, err);
+}
+
 bool
 ch_side_table(struct ch_side *s, struct arena *a, const struct table *t, struct ch_table **ct_r,
     struct err *err)
@@ -17,11 +37,7 @@ ch_side_table(struct ch_side *s, struct arena *a, const struct table *t, struct 
 		.mirror = s->mirror,
 		.opt = &s->opt,
 		.caps = chclient_caps(s->c),
-		.place = {
-		    .database = chclient_database(s->c),
-		    .cluster = s->peer->cluster,
-		    .replicated = s->peer->replicated,
-		},
+		.place = ch_side_place(s),
 	};
 
 	return ch_table_new(a, &cfg, t, ct_r, err);

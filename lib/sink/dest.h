@@ -19,13 +19,17 @@
  *	dest_load_begin()	the tables are empty and wait for loaders
  *	dest_extend()		a table has new columns
  *	dest_prepare_columns()	the same while changes flow, in which they travel
+ *	dest_discard()		a table that a resync left
+ *	dest_swap()		the loaded tables replace those that were there
  *	dest_forget()		the mirror was dropped
  *	dest_count()		how many rows has a table?
  *	dest_close()		at any time
  *
  * A mirror's life: prepare; then restart and checkpoint_init when it only
  * streams; else take_over, load_begin, extend where needed, loaders, and
- * checkpoint_init last of all. Then the sink opens and finds the checkpoint.
+ * checkpoint_init last of all. A resync is such a load of tables whose names
+ * end in RESYNC_SUFFIX: discarded before setup, swapped in behind the loaders.
+ * Then the sink opens and finds the checkpoint.
  * Every call may be repeated and may be killed anywhere.
  *
  * Errors: ERR_CONFIG for what the user must change, with the next step as hint
@@ -54,6 +58,8 @@ struct pgconn_interrupt;
 struct sink;
 struct sink_config;
 struct table_ident;
+
+#define RESYNC_SUFFIX "_resync"
 
 /* Copied; what it points to is borrowed and outlives the handle. */
 struct dest_config {
@@ -141,6 +147,13 @@ struct dest_ops {
 	 */
 	bool (*extend)(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *old,
 	    PeerdWorker__MirrorTable *fresh, struct err *err);
+	/* Drop the table, if it is there. NULL, as swap is: rows are loaded into place again. */
+	bool (*discard)(struct dest *d, const struct table_ident *name, struct err *err);
+	/*
+	 * Each table, by its own name, goes and is replaced by the one with the
+	 * suffix; it may be missing. All at once where the server can.
+	 */
+	bool (*swap)(struct dest *d, struct dest_tables tables, struct err *err);
 	/* What is known of the mirror, not its tables. Missing things are fine. */
 	bool (*forget)(struct dest *d, struct err *err);
 	/* Rows the mirror shows: not those flagged as deleted. deadline: monotonic. */
@@ -228,6 +241,18 @@ dest_extend(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *
     PeerdWorker__MirrorTable *fresh, struct err *err)
 {
 	return d->ops->extend(d, src, old, fresh, err);
+}
+
+static inline bool
+dest_discard(struct dest *d, const struct table_ident *name, struct err *err)
+{
+	return d->ops->discard(d, name, err);
+}
+
+static inline bool
+dest_swap(struct dest *d, struct dest_tables tables, struct err *err)
+{
+	return d->ops->swap(d, tables, err);
 }
 
 static inline bool

@@ -234,6 +234,18 @@ pg_extend(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *ol
 }
 
 static bool
+pg_dest_discard(struct dest *d, const struct table_ident *name, struct err *err)
+{
+	return pg_discard(conn_of(d), name, err);
+}
+
+static bool
+pg_dest_swap(struct dest *d, struct dest_tables tables, struct err *err)
+{
+	return pg_swap(conn_of(d), d->cfg.mirror, tables, err);
+}
+
+static bool
 pg_forget(struct dest *d, struct err *err)
 {
 	return pg_ddl_meta_forget(conn_of(d), meta_of(d), mirror_of(d), err);
@@ -269,6 +281,8 @@ const struct dest_ops dest_postgres = {
 	.take_over = pg_take_over,
 	.load_begin = pg_load_begin,
 	.extend = pg_extend,
+	.discard = pg_dest_discard,
+	.swap = pg_dest_swap,
 	.forget = pg_forget,
 	.count = pg_count,
 	.close = pg_close,

@@ -6,6 +6,7 @@
  *	pg_dest_table.c	the same of a table that is there already
  *	pg_dest_type.c	may values of one type go into a column of another?
  *	pg_dest_load.c	rows of a snapshot (loader.h)
+ *	pg_dest_swap.c	the end of a resync
  *
  * They put together what pg_ddl.h, pg_ddl_meta.h and pg_fence.h do.
  */
@@ -42,6 +43,11 @@ bool pg_loader_open(const struct loader_config *cfg, struct loader **l_r, struct
 /* An attempt has begun: its loaders may store rows from here on. */
 bool pg_load_announce(struct pgconn *dst, const char *meta, const char *mirror,
     const char *snapshot_id, struct err *err);
+
+/* pg_dest_swap.c: see dest.h */
+bool pg_discard(struct pgconn *c, const struct table_ident *name, struct err *err);
+bool pg_swap(struct pgconn *c, const PeerdbFlow__FlowConnectionConfigs *mirror,
+    struct dest_tables tables, struct err *err);
 
 /*
  * pg_dest.c: the session fires no triggers and checks no foreign keys. That

@@ -8,6 +8,7 @@
 #define PAUSING	    PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSING
 #define PAUSED	    PEERDB_FLOW__FLOW_STATUS__STATUS_PAUSED
 #define COMPLETED   PEERDB_FLOW__FLOW_STATUS__STATUS_COMPLETED
+#define RESYNC	    PEERDB_FLOW__FLOW_STATUS__STATUS_RESYNC
 #define FAILED	    PEERDB_FLOW__FLOW_STATUS__STATUS_FAILED
 #define TERMINATING PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATING
 #define TERMINATED  PEERDB_FLOW__FLOW_STATUS__STATUS_TERMINATED
@@ -26,11 +27,15 @@ struct entry {
 /* clang-format off */
 #define TO(next, phase, action)	{ true, (next), (phase), MIRROR_ACT_##action }
 
+/* From any state but those of a mirror that is being dropped. */
+#define RESYNCABLE [EV_RESYNC_ASKED] = TO(RESYNC, SETUP, WIND_UP)
+
 /* What moves a mirror whose worker is at work, the same in each of its states. */
 #define WORKING(self)                                         \
 	[EV_RUN_ASKED] = TO(self, SAME, NONE),                \
 	[EV_PAUSE_ASKED] = TO(PAUSING, SAME, DRAIN),          \
 	[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),        \
+	RESYNCABLE,                                           \
 	[EV_ENDED] = TO(self, SAME, RUN),                     \
 	[EV_DIED] = TO(self, SAME, BACK_OFF),                 \
 	[EV_FAILED] = TO(FAILED, SAME, NONE)
@@ -57,6 +62,7 @@ static const struct entry table[STATES][EV_COUNT] = {
 		[EV_RUN_ASKED] = TO(PHASE, SAME, RUN),
 		[EV_PAUSE_ASKED] = TO(PAUSING, SAME, NONE),
 		[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),
+		RESYNCABLE,
 		[EV_SETUP_LOADS] = TO(PAUSING, SNAPSHOT, NONE),
 		[EV_SETUP_STREAMS] = TO(PAUSING, RUNNING, NONE),
 		[EV_LOAD_STREAMS] = TO(PAUSING, RUNNING, NONE),
@@ -69,14 +75,30 @@ static const struct entry table[STATES][EV_COUNT] = {
 		[EV_RUN_ASKED] = TO(PHASE, SAME, RUN),
 		[EV_PAUSE_ASKED] = TO(PAUSED, SAME, NONE),
 		[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),
+		RESYNCABLE,
 	},
 	[FAILED] = {
 		[EV_RUN_ASKED] = TO(PHASE, SAME, RUN),
 		[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),
+		RESYNCABLE,
+	},
+	/* not to be paused: what the old worker still says would be taken for the new run's */
+	[RESYNC] = {
+		[EV_RUN_ASKED] = TO(RESYNC, SAME, NONE),
+		[EV_RESYNC_ASKED] = TO(RESYNC, SAME, NONE),
+		[EV_DROP_ASKED] = TO(TERMINATING, SAME, DROP),
+		[EV_SETUP_LOADS] = TO(RESYNC, SAME, NONE),
+		[EV_SETUP_STREAMS] = TO(RESYNC, SAME, NONE),
+		[EV_LOAD_STREAMS] = TO(RESYNC, SAME, NONE),
+		[EV_LOAD_COMPLETES] = TO(RESYNC, SAME, NONE),
+		[EV_ENDED] = TO(SETUP, SETUP, RUN),
+		[EV_DIED] = TO(SETUP, SETUP, RUN),
+		[EV_FAILED] = TO(SETUP, SETUP, RUN),
 	},
 	/* nothing is left on the source: it can go though both peers be down */
 	[COMPLETED] = {
 		[EV_DROP_ASKED] = TO(TERMINATED, SAME, FORGET),
+		RESYNCABLE,
 		[EV_ENDED] = TO(COMPLETED, SAME, NONE),
 		[EV_DIED] = TO(COMPLETED, SAME, NONE),
 		[EV_FAILED] = TO(COMPLETED, SAME, NONE),

@@ -4,11 +4,13 @@
  *	SETUP -> SNAPSHOT -> RUNNING <-> PAUSING -> PAUSED
  *	   \________\___________\____________________> FAILED -> (resumed)
  *	SNAPSHOT -> COMPLETED           any -> TERMINATING -> TERMINATED
+ *	any but those two -> RESYNC (the earlier run is wound up) -> SETUP
  *
  * Pure: no clock, no descriptor, no memory. [state][event] gives the next
  * state, the phase to remember and what is to be done. The phase (SETUP,
  * SNAPSHOT or RUNNING) is how far the data is; a paused or failed mirror goes
- * on from it. An event without an entry is illegal in that state and is told
+ * on from it. RESYNC sets it back to SETUP at once; what a worker of the
+ * earlier run still says counts no more. An event without an entry is illegal in that state and is told
  * to whoever caused it, never guessed.
  *
  * States are the numbers of peerdb_flow.FlowStatus, shown to users as they
@@ -31,6 +33,7 @@ typedef PeerdbFlow__FlowStatus mirror_state_t;
 	X(RUN_ASKED, "run_asked")                                                     \
 	X(PAUSE_ASKED, "pause_asked")                                                 \
 	X(DROP_ASKED, "drop_asked")                                                   \
+	X(RESYNC_ASKED, "resync_asked")                                               \
 	X(SETUP_LOADS, "setup_done")	   /* tables exist, the snapshot follows */   \
 	X(SETUP_STREAMS, "setup_done")	   /* tables exist, changes follow */         \
 	X(LOAD_STREAMS, "snapshot_done")   /* loaded, changes follow */               \
@@ -45,6 +48,7 @@ typedef PeerdbFlow__FlowStatus mirror_state_t;
 	X(RUN)	    /* have a worker that carries on from the phase */ \
 	X(DRAIN)    /* let the worker finish its batch and end */      \
 	X(BACK_OFF) /* have a worker again, after a while */           \
+	X(WIND_UP)  /* end the worker, whatever it is at */            \
 	X(DROP)	    /* end the worker, then have one that cleans up */ \
 	X(FORGET)   /* delete the mirror's rows */
 

@@ -137,7 +137,7 @@ static inline void
 fake_run(struct fake *f, const PeerdWorker__Config *config)
 {
 	PeerdWorker__Ready ready = PEERD_WORKER__READY__INIT;
-	bool load = config->mirror->do_initial_snapshot;
+	bool load = config->mirror->do_initial_snapshot || config->mirror->resync;
 
 	ipc_send(f->ch, IPC_READY, 0, &ready);
 	if (config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_SETUP)

@@ -106,6 +106,78 @@ START_TEST(a_snapshot_alone_completes)
 }
 END_TEST
 
+#define GOOD_INFO "{\"flow_job_name\":\"good\",\"include_flow_info\":true}"
+
+static bool
+runs_and_is_in_sync(void)
+{
+	return mirror_is_in("good", "RUNNING") &&
+	    strstr(api("MirrorStatus", GOOD_INFO), "\"resync\":false") != NULL;
+}
+
+START_TEST(a_mirror_is_resynced)
+{
+	make_peers();
+	expect("CreateCDCFlow", MIRROR("good", STREAMS), "good-peerflow");
+	run_until(overview_has("\"rowsSynced\":\"12\""));
+	ask_state("good", "RESYNC", "{}");
+	ask_state("good", "RESYNC", "{}");
+	run_until(runs_and_is_in_sync());
+	run_until(overview_has("\"rowsSynced\":\"24\""));
+	ck_assert(has("\"rowsLoaded\":\"100\""));
+	expect("ListMirrorLogs", "{\"flow_job_name\":\"good\",\"num_per_page\":100}",
+	    "STATUS_RUNNING -> STATUS_RESYNC (resync_asked)");
+	ck_assert(has("STATUS_RESYNC -> STATUS_SETUP"));
+	expect("CreateCDCFlow", MIRROR("good", STREAMS), "good-peerflow");
+	ask_state("good", "PAUSED", "{}");
+	run_until(mirror_is_in("good", "PAUSED"));
+	ask_state("good", "RESYNC", "{}");
+	run_until(runs_and_is_in_sync());
+}
+END_TEST
+
+START_TEST(a_resync_outlives_a_crash_of_the_daemon)
+{
+	make_peers();
+	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
+	run_until(mirror_is_in("good", "RUNNING"));
+	ask_state("good", "RESYNC", "{}");
+	ck_assert(mirror_is_in("good", "RESYNC"));
+	close_service(false);
+	open_service();
+	expect("MirrorStatus", GOOD_INFO, "\"resync\":true");
+	run_until(runs_and_is_in_sync());
+}
+END_TEST
+
+START_TEST(what_is_created_with_resync_is_an_ordinary_mirror_soon)
+{
+	make_peers();
+	expect("CreateCDCFlow", MIRROR("good", LOADS ",\"resync\":true"), "good-peerflow");
+	run_until(runs_and_is_in_sync());
+	expect("CreateCDCFlow", MIRROR("good", LOADS ",\"resync\":true"), "good-peerflow");
+	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
+}
+END_TEST
+
+START_TEST(failed_and_completed_are_resynced)
+{
+	make_peers();
+	expect("CreateCDCFlow", MIRROR("good", LOADS ",\"initial_snapshot_only\":true"), "good");
+	run_until(mirror_is_in("good", "COMPLETED"));
+	ask_state("good", "RESYNC", "{}");
+	run_until(mirror_is_in("good", "COMPLETED"));
+	expect("MirrorStatus", GOOD_INFO, "\"resync\":false");
+	expect("CreateCDCFlow", MIRROR("config", LOADS), "config-peerflow");
+	run_until(mirror_is_in("config", "FAILED"));
+	ask_state("config", "RESYNC", "{}");
+	run_until(mirror_is_in("config", "FAILED"));
+	ask_state("config", "TERMINATING", "{}");
+	run_until(
+	    strstr(api("MirrorStatus", "{\"flow_job_name\":\"config\"}"), "NOT_FOUND") != NULL);
+}
+END_TEST
+
 START_TEST(what_the_user_must_mend_fails_and_resumes)
 {
 	make_peers();
@@ -114,7 +186,7 @@ START_TEST(what_the_user_must_mend_fails_and_resumes)
 	ck_assert(overview_has(
 	    "\"errorMessage\":\"wal_level is \\\"replica\\\"\",\"errorHint\":\"mend it\""));
 	ask_state("config", "PAUSED", "CONFIG illegal state change");
-	ck_assert_str_eq(last_err.hint, "a failed mirror can be resumed or terminated");
+	ck_assert_str_eq(last_err.hint, "a failed mirror can be resumed, resynced or terminated");
 	expect("CreatePeer",
 	    "{\"allow_update\":true,\"peer\":{\"name\":\"a\",\"type\":3,"
 	    "\"postgres_config\":{\"host\":\"mended\"}}}",
@@ -239,7 +311,7 @@ static const struct {
 	{ MIRROR("m", STREAMS ",\"initial_snapshot_only\":true"), "INVALID initial_snapshot_only" },
 	{ MIRROR("m", LOADS ",\"replication_slot_name\":\"Bad Slot\""),
 	    "INVALID replication_slot_name" },
-	{ MIRROR("m", LOADS ",\"resync\":true"), "UNIMPLEMENTED resync" },
+	{ MIRROR("m", STREAMS ",\"resync\":true"), "INVALID resync needs do_initial_snapshot" },
 	{ MIRROR("m", LOADS ",\"script\":\"x\""), "UNIMPLEMENTED scripts" },
 	{ "{\"connection_configs\":{\"flow_job_name\":\"m\",\"source_name\":\"a\","
 	  "\"destination_name\":\"b\",\"do_initial_snapshot\":true}}",
@@ -284,7 +356,6 @@ START_TEST(state_changes_that_cannot_be)
 	ask_state("nobody", "PAUSED", "NOT_FOUND mirror \"nobody\" does not exist");
 	expect("CreateCDCFlow", MIRROR("good", LOADS), "good-peerflow");
 	ask_state("good", "SNAPSHOT", "INVALID illegal state change requested: STATUS_SNAPSHOT");
-	ask_state("good", "RESYNC", "UNIMPLEMENTED resync");
 	expect("FlowStateChange",
 	    "{\"flow_job_name\":\"good\",\"requested_flow_state\":1,"
 	    "\"flow_config_update\":{\"cdc_flow_config_update\":{\"batch_size\":5}}}",
@@ -311,6 +382,10 @@ run_suite(void)
 	tcase_add_test(tc, history_is_told);
 	tcase_add_test(tc, rows_are_counted);
 	tcase_add_test(tc, a_snapshot_alone_completes);
+	tcase_add_test(tc, a_mirror_is_resynced);
+	tcase_add_test(tc, a_resync_outlives_a_crash_of_the_daemon);
+	tcase_add_test(tc, what_is_created_with_resync_is_an_ordinary_mirror_soon);
+	tcase_add_test(tc, failed_and_completed_are_resynced);
 	tcase_add_test(tc, what_the_user_must_mend_fails_and_resumes);
 	tcase_add_test(tc, a_refused_password_is_trouble_not_failure);
 	tcase_add_test(tc, broken_workers_are_tried_a_few_times);
