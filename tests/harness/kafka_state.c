@@ -35,10 +35,11 @@ static const char outdated[] =
 static const char note[] =
     "INSERT INTO records SELECT topic, part, off, id, place(op, id) FROM fresh";
 
+/* Of a table's truncations the last one counts; there may be thousands. */
 static const char truncated[] =
-    "DELETE FROM state s USING fresh t WHERE t.op = 'truncate' AND t.tab = s.tab;"
-    "DELETE FROM fresh f USING fresh t WHERE t.op = 'truncate' AND t.tab = f.tab AND"
-    " place(f.op, f.id) <= place(t.op, t.id)";
+    "DELETE FROM state WHERE tab IN (SELECT tab FROM fresh WHERE op = 'truncate');"
+    "DELETE FROM fresh f USING (SELECT tab, max(place(op, id)) AS last FROM fresh"
+    " WHERE op = 'truncate' GROUP BY tab) t WHERE t.tab = f.tab AND place(f.op, f.id) <= t.last";
 
 /* Columns that did not change may be left out: the others are laid over what was there. */
 static const char fold[] = "INSERT INTO state SELECT tab, key,"
