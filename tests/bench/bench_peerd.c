@@ -296,7 +296,7 @@ open_all(struct bench *b)
 	if (is_wanted(TO_KAFKA))
 		open_kafka(b);
 	prepare_all(b);
-	if (b->with[SIDE_PEERD])
+	if (b->with[SIDE_PEERD] || b->with[SIDE_MOCK])
 		side_peerd_open(b);
 	b->meter = meter_new((struct meter_roots){
 	    .source = cluster_pid(b->source),
