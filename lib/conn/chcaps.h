@@ -31,12 +31,12 @@ struct err;
 	X(date32, 21, 11)		/* Date32 */                                  \
 	X(async_insert, 21, 12)		/* setting async_insert, which we turn off */ \
 	X(bool_type, 22, 1)		/* Bool */                                    \
-	X(lz4_body, 22, 1)		/* Content-Encoding: lz4 */                   \
 	X(wide_dates, 22, 8)		/* Date32, DateTime64 from 1900 to 2299 */    \
 	X(ephemeral, 22, 8)		/* EPHEMERAL columns, in RowBinary too */     \
 	X(dedup_token, 22, 8)		/* insert_deduplication_token and */          \
 					/* non_replicated_deduplication_window */     \
 	X(is_deleted, 23, 3)		/* ReplacingMergeTree(version, is_deleted) */ \
+	X(whole_body, 23, 3)		/* half a body is refused; LZ4 is read */     \
 	X(json, 25, 3)			/* JSON */                                    \
 	X(coalescing_merge_tree, 25, 6) /* CoalescingMergeTree */                     \
 	X(time64, 25, 6)		/* Time64, with enable_time_time64_type=1 */

@@ -13,7 +13,8 @@
  * the same.
  *
  * Data of an insert is lent until its end and, when the peer wants it so,
- * compressed (LZ4 frame) first; answers called large come compressed then.
+ * compressed first; answers called large come compressed then. Servers that
+ * would take half a body for whole get it in a frame that has an end.
  * Rows the server says it wrote are compared with those sent, where both are
  * known.
  *

@@ -31,6 +31,12 @@ struct chpost {
 void chpost_build(struct chpost *p, const struct chclient *c, const struct ch_post *post);
 void chpost_done(struct chpost *p);
 
+size_t chpack_size(const struct slice *slices, size_t n);
+
+/* One frame of all slices. to: initialised here; done by the caller. */
+void chpack_lz4(const struct slice *slices, size_t nslices, struct buf *to);
+void chpack_gzip(const struct slice *slices, size_t nslices, bool small, struct buf *to);
+
 /* What an HTTP answer means. http_err: that of the transfer, or NULL. */
 bool chanswer_read(const struct chpost *p, const struct httpc_answer *http,
     const struct err *http_err, struct ch_answer *answer_r, struct err *err);

@@ -6,10 +6,12 @@
  *
  * The statement of an insert travels in the URL, but in front of the data when
  * it is long: servers limit the URL, 18.16 to 16 KiB.
+ *
+ * Old servers take a connection's end for the body's, and half a body for a
+ * whole one. The frame of gzip has an end of its own, so they get all bodies in
+ * it, be it just for that.
  */
 #include <inttypes.h>
-
-#include <lz4frame.h>
 
 #include "lib/base/err.h"
 #include "lib/base/limits.h"
@@ -18,12 +20,10 @@
 #include "lib/base/str.h"
 #include "lib/conn/chclient_int.h"
 
-#define TARGET_MAX    MIB
-#define SQL_IN_URL    (4 * KIB) /* three times as long when encoded, at worst */
-#define ANSWER_MAX    (64 * MIB)
-#define PACK_MIN      (4 * KIB) /* less is not worth compressing */
-#define PACK_BLOCK    (256 * KIB)
-#define PACKED_HEADER "Content-Encoding: lz4"
+#define TARGET_MAX MIB
+#define SQL_IN_URL (4 * KIB) /* three times as long when encoded, at worst */
+#define ANSWER_MAX (64 * MIB)
+#define PACK_MIN   (4 * KIB) /* less is not worth compressing */
 
 /* ---- out */
 
@@ -60,16 +60,6 @@ build_target(const struct chclient *c, const struct ch_post *post, bool sql_in_u
 	return buf_take(&to);
 }
 
-static size_t
-total_size(const struct slice *slices, size_t n)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += slices[i].n;
-	return total;
-}
-
 /* The body's slices are the caller's, with the statement before them if that goes there. */
 static void
 put_front(struct chpost *p, const struct ch_post *post)
@@ -83,54 +73,36 @@ put_front(struct chpost *p, const struct ch_post *post)
 	p->http.nbody = post->nbody + 1;
 }
 
-static size_t
-lz4(size_t result)
-{
-	if (LZ4F_isError(result))
-		bug("LZ4: %s", LZ4F_getErrorName(result));
-	return result;
-}
-
-/* One frame. Its length is not known before, so it is made whole before it is sent. */
 static void
-pack(struct chpost *p, size_t total)
-{
-	LZ4F_preferences_t how = { .frameInfo = { .contentSize = total,
-				       .blockSizeID = LZ4F_max256KB } };
-	/* each update wants room for the block that is not full yet as well */
-	size_t max = LZ4F_compressFrameBound(total, &how) + 2 * PACK_BLOCK;
-	LZ4F_cctx *ctx;
-	uint8_t *to;
-	size_t n;
-
-	buf_init(&p->packed, max);
-	to = buf_room(&p->packed, max);
-	lz4(LZ4F_createCompressionContext(&ctx, LZ4F_VERSION));
-	n = lz4(LZ4F_compressBegin(ctx, to, max, &how));
-	for (size_t i = 0; i < p->http.nbody; i++)
-		n += lz4(LZ4F_compressUpdate(ctx, to + n, max - n, p->http.body[i].p,
-		    p->http.body[i].n, NULL));
-	n += lz4(LZ4F_compressEnd(ctx, to + n, max - n, NULL));
-	LZ4F_freeCompressionContext(ctx);
-	p->packed.n = n;
-}
-
-static void
-replace_body(struct chpost *p)
+replace_body(struct chpost *p, const char *header)
 {
 	free(p->slices);
 	p->slices = xcalloc(1, sizeof(*p->slices));
 	p->slices[0] = buf_slice(&p->packed);
 	p->http.body = p->slices;
 	p->http.nbody = 1;
-	p->http.header = PACKED_HEADER;
+	p->http.header = header;
+}
+
+static void
+pack(struct chpost *p, const struct chclient *c, bool is_insert)
+{
+	bool known = c->caps.year > 0; /* not while its version is asked for */
+
+	if (known && !c->caps.whole_body) {
+		chpack_gzip(p->http.body, p->http.nbody, c->compress, &p->packed);
+		replace_body(p, "Content-Encoding: gzip");
+	} else if (c->compress && is_insert &&
+	    chpack_size(p->http.body, p->http.nbody) >= PACK_MIN) {
+		chpack_lz4(p->http.body, p->http.nbody, &p->packed);
+		replace_body(p, "Content-Encoding: lz4");
+	}
 }
 
 void
 chpost_build(struct chpost *p, const struct chclient *c, const struct ch_post *post)
 {
 	bool in_url = post->nbody > 0 && strlen(post->sql) <= SQL_IN_URL;
-	size_t total;
 
 	*p = (struct chpost){ .rows = post->rows, .token = post->token != NULL };
 	p->target = build_target(c, post, in_url);
@@ -140,11 +112,7 @@ chpost_build(struct chpost *p, const struct chclient *c, const struct ch_post *p
 		.answer_max = ANSWER_MAX };
 	if (!in_url)
 		put_front(p, post);
-	total = total_size(p->http.body, p->http.nbody);
-	if (c->compress && c->caps.lz4_body && post->nbody > 0 && total >= PACK_MIN) {
-		pack(p, total);
-		replace_body(p);
-	}
+	pack(p, c, post->nbody > 0);
 }
 
 void

@@ -482,6 +482,28 @@ START_TEST(a_chunk_in_trouble_is_sent_again)
 }
 END_TEST
 
+/* Rows of 17 bytes, cut where one ends: half a body looks like a whole one. */
+START_TEST(half_a_chunk_adds_nothing)
+{
+	unsigned rule;
+
+	on_source("CREATE TABLE half (id bigint PRIMARY KEY)");
+	on_source("INSERT INTO half SELECT generate_series(1, 3000)");
+	rule = httpfault_add(chrig.proxy,
+	    (struct httpfault_rule){ .kind = HTTPFAULT_CUT_REQUEST,
+		.match = "INSERT INTO `app`.`half`",
+		.times = 1,
+		.bytes = 1000 * 17 });
+	load("m",
+	    "[{\"source_table_identifier\": \"public.half\","
+	    " \"destination_table_identifier\": \"half\", \"engine\": \"CH_ENGINE_MERGE_TREE\"}]",
+	    LOAD_ONLY);
+	ck_assert_uint_eq(httpfault_hits(chrig.proxy, rule), 1);
+	chrig_expect_equal("SELECT count(*), sum(id) FROM half",
+	    "SELECT count(), sum(id) FROM app.half", 0);
+}
+END_TEST
+
 START_TEST(a_server_that_restarts_is_waited_for)
 {
 	unsigned rule;
@@ -516,6 +538,7 @@ add_tests(TCase *tc, enum clickhouse_kind kind)
 	suite_test(tc, a_killed_loader_leaves_no_double_rows);
 	suite_test(tc, a_killed_mirror_worker_starts_over);
 	suite_loop(tc, a_chunk_in_trouble_is_sent_again, 0, COUNT(faults));
+	suite_test(tc, half_a_chunk_adds_nothing);
 	suite_test(tc, a_server_that_restarts_is_waited_for);
 	if (kind == CH_OLD)
 		return;

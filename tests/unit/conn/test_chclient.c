@@ -1,6 +1,7 @@
 #include "tests/unit/conn/chclient_fixture.h"
 
 #include <lz4frame.h>
+#include <zlib.h>
 
 #include "lib/base/clock.h"
 
@@ -201,7 +202,67 @@ START_TEST(an_old_server_gets_no_new_settings)
 	ck_assert_msg(insert(), "%s", err.msg);
 	ck_assert(!head_has(1, "insert_deduplication_token"));
 	ck_assert(!head_has(1, "async_insert"));
-	ck_assert(!head_has(1, "Content-Encoding"));
+}
+END_TEST
+
+static struct buf
+gunzip(const struct buf *packed)
+{
+	z_stream z = { .next_in = packed->p, .avail_in = (uInt)packed->n };
+	struct buf out;
+
+	buf_init(&out, 64 * MIB);
+	ck_assert_int_eq(inflateInit2(&z, MAX_WBITS + 16), Z_OK);
+	z.next_out = buf_room(&out, 2 * MIB);
+	z.avail_out = 2 * MIB;
+	ck_assert_int_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
+	ck_assert_uint_eq(z.avail_in, 0);
+	out.n = z.total_out;
+	inflateEnd(&z);
+	return out;
+}
+
+static const struct {
+	const char *compression;
+	const char *sql; /* NULL: the insert's */
+	size_t slices, size;
+} framed[] = {
+	{ "", NULL, 2, 1 },
+	{ "", NULL, 50, 30011 },
+	{ "lz4", NULL, 50, 30011 },
+	{ "", "DROP TABLE t", 0, 0 },
+};
+
+/* It would take half of a body for the whole of it. */
+START_TEST(a_body_for_an_old_server_has_an_end)
+{
+	static uint8_t bytes[50 * 30011];
+	struct ch_post post = insert_post();
+	struct slice slices[50], whole;
+	struct buf out;
+	FAKE_SCRIPT(OLD, { OK("") });
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i % 50000 < 25000 ? (uint8_t)(i * i * 2654435761u >> 17) : 'a';
+	for (size_t i = 0; i < framed[_i].slices; i++)
+		slices[i] = slice_of(bytes + i * framed[_i].size, framed[_i].size);
+	post.body = slices;
+	post.nbody = framed[_i].slices;
+	whole = slice_of(bytes, framed[_i].slices * framed[_i].size);
+	if (framed[_i].sql != NULL) {
+		post = (struct ch_post){ .sql = framed[_i].sql };
+		whole = slice_str(framed[_i].sql);
+	}
+	peer.compression = text(framed[_i].compression);
+	open_client();
+	ck_assert_msg(chclient_insert(c, &post, &err), "%s", err.msg);
+	ck_assert(!head_has(0, "Content-Encoding"));
+	ck_assert(head_has(1, "\r\nContent-Encoding: gzip\r\n"));
+	out = gunzip(&fake_seen(1)->body);
+	ck_assert(slice_eq(buf_slice(&out), whole));
+	if (framed[_i].compression[0] != '\0')
+		ck_assert_uint_lt(fake_seen(1)->body.n, out.n);
+	buf_done(&out);
 }
 END_TEST
 
@@ -523,6 +584,7 @@ add_request_tests(TCase *tc)
 	tcase_add_test(tc, only_large_answers_are_asked_for_compressed);
 	tcase_add_test(tc, an_insert_sends_data_only);
 	tcase_add_test(tc, an_old_server_gets_no_new_settings);
+	LOOP(tc, a_body_for_an_old_server_has_an_end, framed);
 	tcase_add_test(tc, a_long_statement_goes_before_the_data);
 	tcase_add_test(tc, a_body_is_compressed_as_one_frame);
 	LOOP(tc, written_rows_are_compared, summaries);
