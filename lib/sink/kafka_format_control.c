@@ -48,6 +48,32 @@ kafka_control_build(struct kafka_encoder *e, const struct kafka_control *c,
 
 /* ---- transactions: as Debezium's transaction metadata, in all formats */
 
+#define METADATA(name) "io.debezium.connector.common.TransactionMetadata" name
+
+/* clang-format off */
+static const char key_schema[] = "{\"schema\":{\"type\":\"struct\",\"fields\":["
+    KAFKA_FIELD("string", "false", "id")
+    "],\"optional\":false,\"name\":\"" METADATA("Key") "\",\"version\":1},\"payload\":";
+
+static const char value_schema[] = "{\"schema\":{\"type\":\"struct\",\"fields\":["
+    KAFKA_FIELD("string", "false", "status") ","
+    KAFKA_FIELD("string", "false", "id") ","
+    KAFKA_FIELD("int64", "true", "event_count") ","
+    "{\"type\":\"array\",\"items\":{\"type\":\"struct\",\"fields\":["
+	KAFKA_FIELD("string", "false", "data_collection") ","
+	KAFKA_FIELD("int64", "false", "event_count")
+	"],\"optional\":true,\"name\":\"event.collection\",\"version\":1},"
+	"\"optional\":true,\"field\":\"data_collections\"},"
+    KAFKA_FIELD("int64", "false", "ts_ms")
+    "],\"optional\":false,\"name\":\"" METADATA("Value") "\",\"version\":1},\"payload\":";
+/* clang-format on */
+
+static bool
+has_schemas(const struct kafka_encoder *e)
+{
+	return e->format->style == KAFKA_STYLE_DEBEZIUM && e->cfg.opt->schemas;
+}
+
 static void
 put_counts(struct buf *out, const struct kafka_transaction_count *counts, unsigned n)
 {
@@ -69,6 +95,30 @@ put_counts(struct buf *out, const struct kafka_transaction_count *counts, unsign
 	buf_char(out, ']');
 }
 
+static void
+put_transaction_key(const struct kafka_encoder *e, const struct transaction *tx, struct buf *out)
+{
+	buf_str_add(out, has_schemas(e) ? key_schema : "");
+	buf_printf(out, "{\"id\":\"%u:%llu\"}", tx->xid, (unsigned long long)tx->commit_lsn);
+	buf_str_add(out, has_schemas(e) ? "}" : "");
+}
+
+/* counts NULL: of its begin */
+static void
+put_transaction_value(const struct kafka_encoder *e, const struct transaction *tx,
+    const struct kafka_transaction_count *counts, unsigned n, struct buf *out)
+{
+	buf_str_add(out, has_schemas(e) ? value_schema : "");
+	buf_printf(out, "{\"status\":\"%s\",\"id\":\"%u:%llu\",\"ts_ms\":%lld",
+	    counts == NULL ? "BEGIN" : "END", tx->xid, (unsigned long long)tx->commit_lsn,
+	    (long long)(tx->commit_us / USEC_PER_MSEC));
+	if (counts != NULL)
+		put_counts(out, counts, n);
+	else
+		buf_str_add(out, ",\"event_count\":null,\"data_collections\":null");
+	buf_str_add(out, has_schemas(e) ? "}}" : "}");
+}
+
 bool
 kafka_transaction_build(struct kafka_encoder *e, const struct kafka_origin *o,
     const struct kafka_transaction_count *counts, unsigned ncounts, struct kafka_records *records_r,
@@ -84,15 +134,8 @@ kafka_transaction_build(struct kafka_encoder *e, const struct kafka_origin *o,
 	kafka_note_origin(e, o, o->lsn);
 	r = only_record(e, e->topics[KAFKA_TOPIC_TRANSACTIONS], records_r);
 	buf_reset(key);
-	buf_printf(key, "{\"id\":\"%u:%llu\"}", o->tx->xid, (unsigned long long)o->tx->commit_lsn);
-	buf_printf(out, "{\"status\":\"%s\",\"id\":\"%u:%llu\",\"ts_ms\":%lld",
-	    op == KAFKA_OP_BEGIN ? "BEGIN" : "END", o->tx->xid,
-	    (unsigned long long)o->tx->commit_lsn, (long long)(o->tx->commit_us / USEC_PER_MSEC));
-	if (op == KAFKA_OP_END)
-		put_counts(out, counts, ncounts);
-	else
-		buf_str_add(out, ",\"event_count\":null,\"data_collections\":null");
-	buf_char(out, '}');
+	put_transaction_key(e, o->tx, key);
+	put_transaction_value(e, o->tx, counts, ncounts, out);
 	r->key = buf_slice(key);
 	r->value = buf_slice(out);
 	kafka_add_headers(e, NULL, op, o, kafka_id_of(e, o, op == KAFKA_OP_END ? ":end" : ":begin"),

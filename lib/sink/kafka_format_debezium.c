@@ -152,24 +152,42 @@ put_fields(const struct kafka_table *kt, bool key, struct buf *out)
 	buf_char(out, ']');
 }
 
-#define FIELD(type, optional, name) \
-	"{\"type\":\"" type "\",\"optional\":" optional ",\"field\":\"" name "\"}"
+#define FIELD(type, optional, name) KAFKA_FIELD(type, optional, name) ","
 
-static const char source_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string", "false",
-    "version") "," FIELD("string", "false", "connector") "," FIELD("string", "false",
-    "name") "," FIELD("string", "false", "db") "," FIELD("string", "false",
-    "schema") "," FIELD("string", "false", "table") "," FIELD("int64", "false",
-    "ts_ms") "," FIELD("string", "true", "snapshot") "," FIELD("string", "true",
-    "sequence") "," FIELD("int64", "true", "txId") "," FIELD("int64", "true",
-    "lsn") "," FIELD("int64", "true",
-    "xmin") "],\"optional\":false,\"name\":\"io.debezium.connector.postgresql.Source\","
-	    "\"field\":\"source\"}," FIELD("string", "false", "op") "," FIELD("int64", "true",
-		"ts_ms") ",";
+/* Debezium knows the rows of a snapshot by this being its Enum. */
+#define SNAPSHOT_FIELD                                                                     \
+	"{\"type\":\"string\",\"optional\":true,\"name\":\"io.debezium.data.Enum\","       \
+	"\"version\":1,\"parameters\":{\"allowed\":\"true,first,first_in_data_collection," \
+	"last_in_data_collection,last,false,incremental\"},\"default\":\"false\","         \
+	"\"field\":\"snapshot\"},"
 
-static const char transaction_schema[] = "{\"type\":\"struct\",\"fields\":[" FIELD("string",
-    "false", "id") "," FIELD("int64", "false", "total_order") "," FIELD("int64", "false",
-    "data_collection_order") "],\"optional\":true,\"name\":\"event.block\",\"version\":1,\"field\":"
-			     "\"transaction\"}";
+/* clang-format off */
+static const char source_schema[] = "{\"type\":\"struct\",\"fields\":["
+    FIELD("string", "false", "version")
+    FIELD("string", "false", "connector")
+    FIELD("string", "false", "name")
+    FIELD("string", "false", "db")
+    FIELD("string", "false", "schema")
+    FIELD("string", "false", "table")
+    FIELD("int64", "false", "ts_ms")
+    SNAPSHOT_FIELD
+    FIELD("string", "true", "sequence")
+    FIELD("int64", "true", "txId")
+    FIELD("int64", "true", "lsn")
+    KAFKA_FIELD("int64", "true", "xmin")
+    "],\"optional\":false,\"name\":\"io.debezium.connector.postgresql.Source\","
+    "\"field\":\"source\"},";
+
+/* What put_tail() writes. */
+static const char tail_schema[] =
+    FIELD("string", "false", "op")
+    FIELD("int64", "true", "ts_ms")
+    "{\"type\":\"struct\",\"fields\":["
+    FIELD("string", "false", "id")
+    FIELD("int64", "false", "total_order")
+    KAFKA_FIELD("int64", "false", "data_collection_order")
+    "],\"optional\":true,\"name\":\"event.block\",\"version\":1,\"field\":\"transaction\"}";
+/* clang-format on */
 
 static void
 put_image_schema(const struct kafka_table *kt, const char *field, struct buf *out)
@@ -187,7 +205,7 @@ put_envelope_schema(const struct kafka_table *kt, struct buf *out)
 	put_image_schema(kt, "before", out);
 	put_image_schema(kt, "after", out);
 	buf_str_add(out, source_schema);
-	buf_str_add(out, transaction_schema);
+	buf_str_add(out, tail_schema);
 	buf_printf(out,
 	    "],\"optional\":false,\"name\":\"%s.Envelope\",\"version\":1},\"payload\":", kt->topic);
 }

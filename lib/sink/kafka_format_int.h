@@ -122,6 +122,11 @@ bool kafka_has_key(const struct kafka_encoder *e, const struct kafka_table *kt);
 bool kafka_key_build(struct kafka_encoder *e, const struct kafka_table *kt,
     const struct row_value *values, struct buf *out, struct err *err);
 
+/* ---- schemas: a field of a struct, in the terms of Kafka Connect's JsonConverter */
+
+#define KAFKA_FIELD(type, optional, name) \
+	"{\"type\":\"" type "\",\"optional\":" optional ",\"field\":\"" name "\"}"
+
 /* ---- headers (kafka_format_headers.c) */
 
 /* Texts of the transaction and the position; to be called once a change. */

@@ -13,6 +13,9 @@
 
 #define UNAVAILABLE	   "\"__debezium_unavailable_value\""
 #define UNAVAILABLE_BASE64 "\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\""
+#define UNAVAILABLE_CODES                                     \
+	"95,95,100,101,98,101,122,105,117,109,95,117,110,97," \
+	"118,97,105,108,97,98,108,101,95,118,97,108,117,101"
 
 /* ---- JSON */
 
@@ -270,17 +273,43 @@ make_label(struct arena *a, const char *name)
 	return label;
 }
 
-/* Debezium's placeholder is a text; other types have none. */
+/*
+ * Debezium's placeholder is a text, in base64 where there are bytes. In an array
+ * it is an element, or its characters are if those are integers. Other types
+ * have none.
+ */
 static const char *
-absent_of(const struct kafka_column *c, enum kafka_style style)
+placeholder_of(const struct kafka_column *c)
 {
-	if (style != KAFKA_STYLE_DEBEZIUM)
-		return "null";
-	if (strncmp(c->schema, KAFKA_STRING, strlen(KAFKA_STRING)) == 0)
-		return c->array ? "[" UNAVAILABLE "]" : UNAVAILABLE;
-	if (strncmp(c->schema, "\"type\":\"bytes\"", 14) == 0)
-		return c->array ? "[" UNAVAILABLE_BASE64 "]" : UNAVAILABLE_BASE64;
-	return "null";
+	static const struct {
+		const char *schema; /* begins with it */
+		const char *value;
+		bool element;
+	} all[] = {
+		{ KAFKA_STRING, UNAVAILABLE, false },
+		{ "\"type\":\"bytes\"", UNAVAILABLE_BASE64, false },
+		{ "\"type\":\"int32\"", UNAVAILABLE_CODES, true },
+		{ "\"type\":\"int64\"", UNAVAILABLE_CODES, true },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strncmp(c->schema, all[i].schema, strlen(all[i].schema)) == 0 &&
+		    (c->array || !all[i].element))
+			return all[i].value;
+	return NULL;
+}
+
+/* Of an array in as many brackets as its schema has. */
+static const char *
+absent_of(const struct kafka_column *c, struct arena *a, enum kafka_style style)
+{
+	const char *absent = style == KAFKA_STYLE_DEBEZIUM ? placeholder_of(c) : NULL;
+	int i;
+
+	for (i = 0; absent != NULL && i < c->dims; i++)
+		absent = arena_printf(a, "[%s]", absent);
+	return absent != NULL ? absent : "null";
 }
 
 void
@@ -303,7 +332,7 @@ kafka_column_init(struct kafka_column *c, struct arena *a, const PeerdWorker__Co
 	c->label = make_label(a, c->name);
 	if (f->choose != NULL)
 		f->choose(c, a, style);
-	c->absent = absent_of(c, style);
+	c->absent = absent_of(c, a, style);
 }
 
 void

@@ -290,6 +290,20 @@ END_TEST
 
 /* ---- schemas: every value agrees with the schema beside it */
 
+static void check_struct(const cJSON *schema, const cJSON *value);
+
+static void
+check_structs(const cJSON *schema, const cJSON *list)
+{
+	const cJSON *value;
+
+	ck_assert(cJSON_IsArray(list));
+	cJSON_ArrayForEach(value, list)
+	{
+		check_struct(schema, value);
+	}
+}
+
 static void
 check_struct(const cJSON *schema, const cJSON *value)
 {
@@ -306,6 +320,8 @@ check_struct(const cJSON *schema, const cJSON *value)
 			ck_assert(cJSON_IsTrue(cJSON_GetObjectItem(field, "optional")));
 		else if (strcmp(type, "struct") == 0)
 			check_struct(field, member);
+		else if (strcmp(type, "array") == 0)
+			check_structs(cJSON_GetObjectItem(field, "items"), member);
 		else
 			ck_assert(strcmp(type, "string") == 0 ? cJSON_IsString(member)
 							      : cJSON_IsNumber(member));
@@ -457,6 +473,40 @@ START_TEST(transaction_records)
 }
 END_TEST
 
+START_TEST(transactions_agree_with_schemas)
+{
+	struct kafka_origin o = { .tx = &fx.tx, .position = 5, .lsn = 24 };
+	struct kafka_transaction_count counts[1];
+	unsigned i;
+
+	fx_begin("PEERD_KAFKA_TRANSACTION_TOPIC=tx PEERD_KAFKA_SCHEMAS=on "
+		 "PEERD_KAFKA_FORMAT=debezium-json");
+	fx_table("id:1 z a", id_int);
+	counts[0] = (struct kafka_transaction_count){ fx.t, 5 };
+	for (i = 0; i < 2; i++) {
+		ck_assert(kafka_transaction_build(fx.e, &o, i > 0 ? counts : NULL, i, &fx.records,
+		    &fx.err));
+		check_with_schema(fx.records.v[0].key,
+		    "io.debezium.connector.common.TransactionMetadataKey");
+		check_with_schema(fx.records.v[0].value,
+		    "io.debezium.connector.common.TransactionMetadataValue");
+	}
+	fx_end();
+}
+END_TEST
+
+START_TEST(snapshot_is_an_enum)
+{
+	fx_begin("PEERD_KAFKA_FORMAT=debezium-json PEERD_KAFKA_SCHEMAS=on");
+	fx_table("id:1 z a", id_int);
+	fx_record("+1|x|y");
+	ck_assert_ptr_nonnull(strstr(fx_text(fx.records.v[0].value),
+	    "{\"type\":\"string\",\"optional\":true,\"name\":\"io.debezium.data.Enum\","
+	    "\"version\":1,\"parameters\":{\"allowed\":\"true,first,"));
+	fx_end();
+}
+END_TEST
+
 /* ---- records that are too large */
 
 START_TEST(parts_make_up_the_whole)
@@ -586,6 +636,8 @@ main(void)
 	tcase_add_loop_test(tc, control_records, 0, N(controls));
 	tcase_add_loop_test(tc, a_message_of_no_transaction_has_an_id_of_its_own, 0, 2);
 	tcase_add_test(tc, transaction_records);
+	tcase_add_test(tc, transactions_agree_with_schemas);
+	tcase_add_test(tc, snapshot_is_an_enum);
 	tcase_add_test(tc, parts_make_up_the_whole);
 	tcase_add_test(tc, dead_letters);
 	tcase_add_loop_test(tc, failures_name_the_place, 0, N(failures));

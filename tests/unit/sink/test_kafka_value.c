@@ -292,6 +292,11 @@ END_TEST
 
 /* ---- schemas */
 
+/* of the characters of __debezium_unavailable_value */
+#define CODES                                                 \
+	"95,95,100,101,98,101,122,105,117,109,95,117,110,97," \
+	"118,97,105,108,97,98,108,101,95,118,97,108,117,101"
+
 static const struct {
 	const char *env;
 	const char *type;
@@ -329,7 +334,15 @@ static const struct {
 	{ "", "int4[][]", 23, -1,
 	    "\"type\":\"array\",\"items\":{\"type\":\"array\",\"optional\":true,\"items\":{"
 	    "\"type\":\"int32\",\"optional\":true}}",
-	    "null" },
+	    "[[" CODES "]]" },
+	{ "", "text[][]", 25, -1,
+	    "\"type\":\"array\",\"items\":{\"type\":\"array\",\"optional\":true,\"items\":{"
+	    "\"type\":\"string\",\"optional\":true}}",
+	    "[[\"__debezium_unavailable_value\"]]" },
+	{ "", "int8[]", 20, -1,
+	    "\"type\":\"array\",\"items\":{\"type\":\"int64\",\"optional\":true}", "[" CODES "]" },
+	{ "", "int2[]", 21, -1,
+	    "\"type\":\"array\",\"items\":{\"type\":\"int16\",\"optional\":true}", "null" },
 };
 
 START_TEST(connect_schemas)
