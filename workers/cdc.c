@@ -350,8 +350,7 @@ open_sink(struct cdc *c, lsn_t *checkpoint_r, struct err *err)
 	if (*checkpoint_r == LSN_INVALID) {
 		err_set(err, ERR_CONFIG, "the destination has no position of mirror \"%s\"",
 		    c->w->config->mirror->flow_job_name);
-		return err_hint(err,
-		    "was its metadata schema dropped? drop the mirror and create it again");
+		return err_hint(err, "was its metadata schema dropped? resync the mirror");
 	}
 	return true;
 }
@@ -380,9 +379,7 @@ free_slot(struct cdc *c, const char *slot, lsn_t from, struct err *err)
 		return false;
 	if (!st.exists) {
 		err_set(err, ERR_CONFIG, "replication slot \"%s\" does not exist any more", slot);
-		return err_hint(err,
-		    "changes since then are lost to the mirror: drop it and create it"
-		    " again");
+		return err_hint(err, "changes since then are lost to the mirror: resync it");
 	}
 	if (!pgslot_usable(slot, &st, err) || !check_slot_position(slot, &st, from, err) ||
 	    st.active_pid == 0)
@@ -427,7 +424,7 @@ check_position(struct cdc *c, lsn_t from, struct err *err)
 	    "the mirror's position is %s, but the source's WAL ends at %s: was it"
 	    " restored from a backup?",
 	    lsn_str(from), lsn_str(end));
-	return err_hint(err, "drop the mirror and create it again");
+	return err_hint(err, "resync the mirror");
 }
 
 static bool
@@ -462,7 +459,7 @@ stop_unpublished(struct cdc *c, const char *publication, struct err *err)
 	if (PQntuples(res) == 0) {
 		PQclear(res);
 		err_set(err, ERR_CONFIG, "publication \"%s\" does not exist any more", publication);
-		return err_hint(err, "drop the mirror and create it again");
+		return err_hint(err, "resync the mirror");
 	}
 	for (i = 0; i < c->w->ntables; i++) {
 		t = c->w->tables[i];
@@ -470,8 +467,7 @@ stop_unpublished(struct cdc *c, const char *publication, struct err *err)
 			continue;
 		err_set(&why, ERR_DATA, "%s is not in publication \"%s\" any more", t->source_label,
 		    publication);
-		err_hint(&why,
-		    "changes since then are lost to the mirror: drop and create it again");
+		err_hint(&why, "changes since then are lost to the mirror: resync it");
 		worker_stop_table(c->w, t, &why);
 	}
 	PQclear(res);

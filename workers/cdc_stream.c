@@ -83,7 +83,7 @@ stop_unidentified(struct cdc *c, struct table *t)
 	    "the replica identity of %s changed on the source, its changes do"
 	    " not name their rows any more",
 	    t->source_label);
-	err_hint(&why, "drop and create the mirror again to load the table anew");
+	err_hint(&why, "resync the mirror to load the table anew");
 	stop_table(c, t, &why);
 	return true;
 }

@@ -144,7 +144,7 @@ check_kept(const PeerdWorker__MirrorTable *old, const PeerdWorker__MirrorTable *
 		    "column \"%s\" of %s.%s was dropped, renamed or changed its type after the"
 		    " mirror was created",
 		    was->name, old->source_schema, old->source_name);
-		return err_hint(err, "drop and create the mirror again");
+		return err_hint(err, "resync the mirror");
 	}
 	return true;
 }

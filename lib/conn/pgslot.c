@@ -233,8 +233,7 @@ pgslot_usable(const char *slot, const struct pgslot_state *st, struct err *err)
 	else
 		return true;
 	return err_hint(err,
-	    st->lost ? "drop the mirror and create it again; raise"
-		       " max_slot_wal_keep_size on the source"
+	    st->lost ? "resync the mirror; raise max_slot_wal_keep_size on the source"
 		     : "choose another replication_slot_name, or leave it empty");
 }
 

@@ -88,7 +88,7 @@ refuse_missing(const struct ch_table *ct, struct err *err)
 	err_set(err, ERR_CONFIG, "table \"%s\" of the destination does not exist any more",
 	    ct->name);
 	snprintf(err->sqlstate, sizeof(err->sqlstate), "42P01");
-	return err_hint(err, "drop and create the mirror again");
+	return err_hint(err, "resync the mirror");
 }
 
 bool

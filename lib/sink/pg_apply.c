@@ -102,7 +102,7 @@ check_count(struct pg_sink *s, const struct in_flight *f, PGresult *res)
 		s->err_table = NULL;
 		err_set(&s->err, ERR_CONFIG, "the mirror's row in %s.peerdb_mirror_jobs is gone",
 		    s->meta);
-		err_hint(&s->err, "drop the mirror and create it again");
+		err_hint(&s->err, "resync the mirror");
 	}
 }
 

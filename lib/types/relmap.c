@@ -129,8 +129,8 @@ mismatch(struct err *err, const struct table *t, const char *column, const char 
 	err_set(err, ERR_DATA, "column \"%s\" of %s %s on the source", column, t->source_label,
 	    what);
 	return err_hint(err,
-	    "the table's changes stop here, other tables go on; drop and create the"
-	    " mirror again to load the table in its new form");
+	    "the table's changes stop here, other tables go on; resync the mirror to load"
+	    " the table in its new form");
 }
 
 /* Map every stream column; counts the unknown ones. False: a known column changed its type. */
@@ -175,7 +175,7 @@ compare(struct rel *r, const struct table *t, const struct pgoutput_relation *re
 	if (rel->relid != t->relid) {
 		err_set(err, ERR_DATA, "table %s was dropped and created again on the source",
 		    t->source_label);
-		err_hint(err, "drop and create the mirror again to load the new table");
+		err_hint(err, "resync the mirror to load the new table");
 		return RELMAP_MISMATCH;
 	}
 	if (!map_columns(r, t, rel, seen, &unknown, err))
