@@ -6,13 +6,10 @@
 #include "lib/base/events.h"
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
-#include "lib/conn/pginfo.h"
 #include "lib/ipc/spawn.h"
 #include "lib/sink/dest.h"
 #include "workers/resync.h"
-#include "workers/snapshot_plan.h"
-#include "workers/snapshot_source.h"
-#include "workers/worker.h"
+#include "workers/snapshot_int.h"
 
 /*
  * The initial load, seen from the mirror worker: it holds the snapshot
@@ -28,62 +25,8 @@
  * snapshot, everything starts over: the slot is made anew, the tables emptied.
  */
 
-#define CHILDREN_MAX	  64
-#define WORKERS_DEFAULT	  4 /* a table */
-#define WORKERS_LOCAL_MIN 2
-#define DEATHS_MAX	  10 /* of snapshot workers, without a partition done between */
-#define PROGRESS_US	  USEC_PER_SEC
-
-enum task_state {
-	TASK_WAITING,
-	TASK_ASSIGNED,
-	TASK_DONE
-};
-
-struct partition {
-	uint32_t table;
-	int32_t number;	      /* within the table */
-	const char *relation; /* quoted */
-	char where[96];
-	enum task_state state;
-};
-
-struct load_table {
-	struct table *t;
-	uint32_t first, count; /* partitions */
-	uint32_t waiting, done;
-	int64_t rows; /* of finished partitions */
-	int64_t rows_estimated;
-	enum task_state keys;
-	bool started;
-};
-
-/* A snapshot worker. Its task is a partition, or the keys of a table (partition NULL). */
-struct child {
-	struct snapshot *sn;
-	pid_t pid;
-	struct ipc *ipc;
-	bool ready;
-	struct partition *partition;
-	struct load_table *keys;
-	int64_t rows;	/* of the partition under way */
-	struct err err; /* why it said it failed */
-};
-
-struct snapshot {
-	struct worker *w;
-	struct snapshot_source src;
-	struct event *src_readable;
-	struct dest *dst; /* taken over */
-	char id[40];	  /* of this attempt */
-	struct partition *parts;
-	uint32_t nparts, parts_cap;
-	struct load_table *tables;
-	struct child children[CHILDREN_MAX];
-	uint32_t nchildren;
-	unsigned deaths;
-	usec_t progress_at;
-};
+#define DEATHS_MAX  10 /* of snapshot workers, without a partition done between */
+#define PROGRESS_US USEC_PER_SEC
 
 static void
 fail(struct snapshot *sn, const struct err *err)
@@ -117,115 +60,6 @@ already_loaded(const struct snapshot *sn, lsn_t checkpoint)
 {
 	return sn->w->config->phase == PEERDB_FLOW__FLOW_STATUS__STATUS_SNAPSHOT &&
 	    checkpoint != LSN_INVALID;
-}
-
-/* ---- the plan */
-
-static struct partition *
-add_partition(struct snapshot *sn)
-{
-	if (sn->nparts == sn->parts_cap) {
-		sn->parts_cap = sn->parts_cap > 0 ? sn->parts_cap * 2 : 64;
-		sn->parts = xrealloc(sn->parts, sn->parts_cap * sizeof(*sn->parts));
-	}
-	return &sn->parts[sn->nparts++];
-}
-
-/*
- * As asked for. By default four, which overlaps the waits of remote servers; a
- * source that shares our machine gains nothing from more readers than CPUs.
- */
-static uint32_t
-per_table_workers(const struct snapshot *sn)
-{
-	const PeerdbFlow__FlowConnectionConfigs *cfg = sn->w->config->mirror;
-	uint32_t n = cfg->snapshot_max_parallel_workers > 0 ? cfg->snapshot_max_parallel_workers
-							    : WORKERS_DEFAULT;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (cfg->has_snapshot_max_parallel_workers || !pgconn_is_local(sn->src.conn))
-		return n;
-	if (cpus < WORKERS_LOCAL_MIN)
-		cpus = WORKERS_LOCAL_MIN;
-	return n < cpus ? n : (uint32_t)cpus;
-}
-
-static void
-cut_leaf(struct snapshot *sn, struct load_table *lt, const struct pginfo_leaf *leaf, bool ranges)
-{
-	const PeerdbFlow__FlowConnectionConfigs *cfg = sn->w->config->mirror;
-	int64_t wanted = cfg->snapshot_num_rows_per_partition, per, from;
-	struct partition *p;
-
-	per = snapshot_blocks_per_partition(leaf->blocks, leaf->rows, wanted > 0 ? wanted : 1000000,
-	    ranges);
-	per = snapshot_even_out(leaf->blocks, per, per_table_workers(sn));
-	for (from = 0; from == 0 || from < leaf->blocks; from += per) {
-		p = add_partition(sn);
-		*p = (struct partition){ .table = lt->t->index, .number = (int32_t)lt->count++ };
-		p->relation = arena_strdup(sn->w->mirror, leaf->relation);
-		snapshot_where(from, from + per < leaf->blocks ? from + per : -1, p->where,
-		    sizeof(p->where));
-	}
-	lt->rows_estimated += leaf->rows > 0 ? leaf->rows : 0;
-}
-
-static bool
-plan_table(struct snapshot *sn, struct load_table *lt, struct err *err)
-{
-	struct pgconn *src = sn->src.conn;
-	bool ranges = pgconn_version(src) >= 140000;
-	struct pginfo_leaves leaves;
-	size_t i;
-
-	lt->first = sn->nparts;
-	if (!pginfo_load_leaves(src, lt->t->relid, &leaves, err))
-		return err_context(err, "source table %s", lt->t->source_label);
-	for (i = 0; i < leaves.n; i++)
-		cut_leaf(sn, lt, &leaves.v[i], ranges);
-	pginfo_leaves_done(&leaves);
-	lt->waiting = lt->count;
-	return true;
-}
-
-static bool
-plan(struct snapshot *sn, struct err *err)
-{
-	uint32_t i;
-
-	sn->tables = xcalloc(sn->w->ntables, sizeof(*sn->tables));
-	for (i = 0; i < sn->w->ntables; i++) {
-		sn->tables[i].t = sn->w->tables[i];
-		if (!plan_table(sn, &sn->tables[i], err))
-			return false;
-	}
-	return true;
-}
-
-static void
-tell_plan(struct snapshot *sn)
-{
-	PeerdWorker__SnapshotPlan msg = PEERD_WORKER__SNAPSHOT_PLAN__INIT;
-	PeerdWorker__SnapshotPlan__Table *rows, **list;
-	uint32_t i, n = sn->w->ntables;
-
-	rows = xcalloc(n, sizeof(*rows));
-	list = xcalloc(n, sizeof(PeerdWorker__SnapshotPlan__Table *));
-	for (i = 0; i < n; i++) {
-		peerd_worker__snapshot_plan__table__init(&rows[i]);
-		rows[i].source = (char *)sn->tables[i].t->source_label;
-		rows[i].destination = (char *)sn->tables[i].t->destination_label;
-		rows[i].has_partitions = rows[i].has_rows_estimated = true;
-		rows[i].partitions = (int32_t)sn->tables[i].count;
-		rows[i].rows_estimated = sn->tables[i].rows_estimated;
-		list[i] = &rows[i];
-	}
-	msg.n_tables = n;
-	msg.tables = list;
-	msg.snapshot_id = sn->id;
-	ipc_send(sn->w->ipc, IPC_SNAPSHOT_PLAN, 0, &msg);
-	free(list);
-	free(rows);
 }
 
 /* ---- handing out work */
@@ -588,7 +422,7 @@ how_many(const struct snapshot *sn)
 	uint64_t tasks = sn->nparts > sn->w->ntables ? sn->nparts : sn->w->ntables;
 
 	tables = cfg->snapshot_num_tables_in_parallel;
-	n = (uint64_t)per_table_workers(sn) * (tables > 0 ? tables : 1);
+	n = (uint64_t)snapshot_workers_per_table(sn) * (tables > 0 ? tables : 1);
 	n = n < tasks ? n : tasks;
 	return (uint32_t)(n < CHILDREN_MAX ? n : CHILDREN_MAX);
 }
@@ -601,7 +435,7 @@ prepare(struct snapshot *sn, struct err *err)
 	snprintf(sn->id, sizeof(sn->id), "%llx-%d", (unsigned long long)clock_wall_us(),
 	    (int)getpid());
 	return snapshot_source_open(sn->w, &sn->src, err) && clean_destination(sn, err) &&
-	    snapshot_source_refresh(sn->w, &sn->src, sn->dst, err) && plan(sn, err);
+	    snapshot_source_refresh(sn->w, &sn->src, sn->dst, err) && snapshot_cut(sn, err);
 }
 
 /* Silent as long as it stands: what is heard of it is its end. */
@@ -646,7 +480,7 @@ snapshot_start(struct worker *w, struct err *err)
 	if (!prepare(sn, err))
 		return false;
 	watch_source(sn);
-	tell_plan(sn);
+	snapshot_tell_plan(sn);
 	sn->nchildren = how_many(sn);
 	for (i = 0; i < sn->nchildren; i++)
 		start_child(sn, &sn->children[i]);

@@ -10,8 +10,8 @@
  * state, the phase to remember and what is to be done. The phase (SETUP,
  * SNAPSHOT or RUNNING) is how far the data is; a paused or failed mirror goes
  * on from it. RESYNC sets it back to SETUP at once; what a worker of the
- * earlier run still says counts no more. An event without an entry is illegal in that state and is told
- * to whoever caused it, never guessed.
+ * earlier run still says counts no more. An event without an entry is illegal
+ * in that state and is told to whoever caused it, never guessed.
  *
  * States are the numbers of peerdb_flow.FlowStatus, shown to users as they
  * are. Trouble that is being retried is no state: EV_DIED keeps it.

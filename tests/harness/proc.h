@@ -32,7 +32,7 @@ void proc_own_file(const char *path);	    /* gives it to the unprivileged user *
 bool proc_alive(pid_t pid); /* a zombie is not alive */
 bool proc_wait_gone(pid_t pid, int ms);
 
-/* Of a process that the janitor reaps: a zombie may have threads that still hold ports and files. */
+/* Of one that the janitor reaps: a zombie may have threads that hold ports and files. */
 bool proc_wait_reaped(pid_t pid, int ms);
 char *proc_title(pid_t pid);		/* the command line, blanks between; "" when gone */
 long proc_rss_kb(pid_t pid, bool peak); /* -1 when gone */
