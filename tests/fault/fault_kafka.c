@@ -43,6 +43,7 @@
 #define SHORT_ROUNDS 5
 #define CLIENTS	     2
 #define EACH_PARTS   3
+#define FAR_BEHIND   10000 /* records that had come since the reader looked before */
 
 static struct {
 	struct kafka *kafka;
@@ -69,6 +70,9 @@ take_in(const char *topic, const struct kafka_reading *reading)
 
 	kafka_state_add(run.rebuilt, topic, &rs);
 	run.records += (int64_t)rs.n;
+	/* a load that is faster than its reader would never let it catch up */
+	if (fault.load != NULL && rs.n > FAR_BEHIND)
+		bank_load_pause(fault.load, true);
 	if (rs.n > 0)
 		run.next = rs.v[rs.n - 1].offset + 1;
 	kafka_records_free(&rs);
@@ -117,6 +121,8 @@ wait_caught_up(void)
 		(run.is_one_topic ? marked_in_one() : marked_in_its_own()) >= fault.mark))
 		fault_give_up(text("changes do not arrive any more; the mirror is %s: %s",
 		    mirror_state(FAULT_MIRROR), mirror_errors(FAULT_MIRROR)));
+	if (fault.load != NULL)
+		bank_load_pause(fault.load, false);
 }
 
 /* ---- comparing */

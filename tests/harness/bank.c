@@ -24,7 +24,7 @@ struct bank_load {
 	int clients;
 	pid_t pids[CLIENTS_MAX];
 	struct shared {
-		volatile bool stop;
+		volatile bool stop, paused;
 		volatile int64_t commits[CLIENTS_MAX];
 	} * shared;
 };
@@ -289,7 +289,7 @@ run_client(struct client *k, struct shared *shared)
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 
 	while (!shared->stop) {
-		if (run_one(k))
+		if (!shared->paused && run_one(k))
 			shared->commits[k->number]++;
 		nanosleep(&pause, NULL);
 	}
@@ -340,6 +340,12 @@ bank_load_commits(const struct bank_load *l)
 	for (int i = 0; i < l->clients; i++)
 		sum += l->shared->commits[i];
 	return sum;
+}
+
+void
+bank_load_pause(struct bank_load *l, bool pause)
+{
+	l->shared->paused = pause;
 }
 
 void

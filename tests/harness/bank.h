@@ -35,6 +35,7 @@ void bank_create(PGconn *c, int scale);
 
 struct bank_load *bank_load_start(const struct cluster *c, const char *database, int clients,
     uint64_t seed);
+void bank_load_pause(struct bank_load *l, bool pause); /* between two transactions */
 int64_t bank_load_commits(const struct bank_load *l);
 void bank_load_stop(struct bank_load **l); /* every client finishes its transaction first */
 
