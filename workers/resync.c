@@ -17,11 +17,11 @@ set_name(char **field, const struct table_ident *id)
 }
 
 static bool
-add_suffix(char **field, struct err *err)
+loaded_name(const char *text, struct table_ident *id_r, struct err *err)
 {
 	struct table_ident id;
 
-	if (!ident_parse_target(*field, &id, err))
+	if (!ident_parse_target(text, &id, err))
 		return false;
 	if (strlen(id.name) + SUFFIX_LEN > IDENT_MAX) {
 		err_set(err, ERR_CONFIG, "\"%s" RESYNC_SUFFIX "\" is too long for a table's name",
@@ -29,7 +29,30 @@ add_suffix(char **field, struct err *err)
 		return err_hint(err, "the table is loaded under this name before it is swapped in");
 	}
 	memcpy(id.name + strlen(id.name), RESYNC_SUFFIX, SUFFIX_LEN + 1);
-	set_name(field, &id);
+	*id_r = id;
+	return true;
+}
+
+/* A loaded table must not have the name of one that is replaced itself. */
+static bool
+check_free(const PeerdbFlow__FlowConnectionConfigs *mirror, const struct table_ident *loaded,
+    struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	struct table_ident id;
+	size_t i;
+
+	for (i = 0; i < mirror->n_table_mappings; i++) {
+		if (!ident_parse_target(mirror->table_mappings[i]->destination_table_identifier,
+			&id, &ignored) ||
+		    !ident_equal(&id, loaded))
+			continue;
+		err_set(err, ERR_CONFIG,
+		    "destination table \"%s\" has the name under which a resync would load another"
+		    " one",
+		    id.name);
+		return err_hint(err, "map the table to another name");
+	}
 	return true;
 }
 
@@ -47,13 +70,23 @@ resync_names(PeerdbFlow__FlowConnectionConfigs *mirror, const PeerdbPeers__Peer 
     struct err *err)
 {
 	const struct dest_ops *kind = dest_ops_of(destination, err);
+	struct table_ident id;
 	size_t i;
 
 	if (kind == NULL || kind->swap == NULL)
 		return kind != NULL;
 	for (i = 0; i < mirror->n_table_mappings; i++)
-		if (!add_suffix(&mirror->table_mappings[i]->destination_table_identifier, err))
+		if (!loaded_name(mirror->table_mappings[i]->destination_table_identifier, &id,
+			err) ||
+		    !check_free(mirror, &id, err))
 			return false;
+	for (i = 0; i < mirror->n_table_mappings; i++) {
+		char **field = &mirror->table_mappings[i]->destination_table_identifier;
+
+		if (!loaded_name(*field, &id, err))
+			return false;
+		set_name(field, &id);
+	}
 	return true;
 }
 

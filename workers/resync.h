@@ -28,7 +28,7 @@ struct err;
 
 /*
  * The tables' names on the destination get the suffix. ERR_CONFIG: a name is
- * too long for it. mirror's strings are allocated with malloc().
+ * too long for it, or another table's with it. mirror's strings are allocated with malloc().
  */
 bool resync_names(PeerdbFlow__FlowConnectionConfigs *mirror, const PeerdbPeers__Peer *destination,
     struct err *err);

@@ -147,7 +147,10 @@ struct dest_ops {
 	 */
 	bool (*extend)(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *old,
 	    PeerdWorker__MirrorTable *fresh, struct err *err);
-	/* Drop the table, if it is there. NULL, as swap is: rows are loaded into place again. */
+	/*
+	 * Drop the table, if it is there and the mirror made it. NULL, as swap
+	 * is: rows are loaded into place again.
+	 */
 	bool (*discard)(struct dest *d, const struct table_ident *name, struct err *err);
 	/*
 	 * Each table, by its own name, goes and is replaced by the one with the

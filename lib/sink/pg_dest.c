@@ -236,13 +236,13 @@ pg_extend(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *ol
 static bool
 pg_dest_discard(struct dest *d, const struct table_ident *name, struct err *err)
 {
-	return pg_discard(conn_of(d), name, err);
+	return pg_discard(conn_of(d), meta_of(d), mirror_of(d), name, err);
 }
 
 static bool
 pg_dest_swap(struct dest *d, struct dest_tables tables, struct err *err)
 {
-	return pg_swap(conn_of(d), d->cfg.mirror, tables, err);
+	return pg_swap(conn_of(d), d->cfg.mirror, meta_of(d), tables, err);
 }
 
 static bool

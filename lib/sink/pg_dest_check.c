@@ -211,7 +211,8 @@ static bool
 check_table(const struct pg_check *ck, const struct pginfo_server *s, const PGresult *res, int row,
     const PeerdWorker__MirrorTable *t, struct err *err)
 {
-	if (!check_column_names(ck, t, err))
+	if (!check_column_names(ck, t, err) ||
+	    (ck->mirror->resync && !pg_check_replaced(ck, t, !PQgetisnull(res, row, 3), err)))
 		return false;
 	if (PQgetisnull(res, row, 3))
 		return check_creatable(s, res, row, t, err);

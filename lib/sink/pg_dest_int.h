@@ -45,9 +45,17 @@ bool pg_load_announce(struct pgconn *dst, const char *meta, const char *mirror,
     const char *snapshot_id, struct err *err);
 
 /* pg_dest_swap.c: see dest.h */
-bool pg_discard(struct pgconn *c, const struct table_ident *name, struct err *err);
-bool pg_swap(struct pgconn *c, const PeerdbFlow__FlowConnectionConfigs *mirror,
+bool pg_discard(struct pgconn *c, const char *meta, const char *mirror,
+    const struct table_ident *name, struct err *err);
+bool pg_swap(struct pgconn *c, const PeerdbFlow__FlowConnectionConfigs *mirror, const char *meta,
     struct dest_tables tables, struct err *err);
+
+/*
+ * t has the suffix: will the table without it let go of its place? What is
+ * there under the name after a discard is somebody else's.
+ */
+bool pg_check_replaced(const struct pg_check *ck, const PeerdWorker__MirrorTable *t, bool there,
+    struct err *err);
 
 /*
  * pg_dest.c: the session fires no triggers and checks no foreign keys. That

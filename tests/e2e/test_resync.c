@@ -207,12 +207,84 @@ START_TEST(a_view_holds_its_table)
 	sql_exec(rig.d, "CREATE VIEW shown AS SELECT * FROM t");
 	ask();
 	ck_assert(poll_until(WAIT_MS, strcmp(mirror_state("m"), "STATUS_FAILED") == 0));
-	ck_assert_msg(strstr(mirror_errors("m"), "view public.shown") != NULL, "%s", mirror_errors("m"));
+	ck_assert_msg(strstr(mirror_errors("m"), "view public.shown") != NULL, "%s",
+	    mirror_errors("m"));
 	ck_assert_str_eq("20000", sql_text(rig.d, "SELECT count(*) FROM shown"));
+	/* nothing was loaded in vain */
+	ck_assert_str_eq("0", sql_text(rig.d, LEFT));
 	sql_exec(rig.d, "DROP VIEW shown");
 	mirror_change("m", "STATUS_RUNNING");
 	expect_equal("t");
 	ck_assert_str_eq("0", sql_text(rig.d, LEFT));
+}
+END_TEST
+
+/* A name that we need is not ours yet. */
+START_TEST(a_table_of_somebody_else_is_left_alone)
+{
+	mirror_run("m", "public.t", HARD);
+	sql_exec(rig.d, "CREATE TABLE t_resync AS SELECT 1 AS one");
+	ask();
+	ck_assert(poll_until(WAIT_MS, strcmp(mirror_state("m"), "STATUS_FAILED") == 0));
+	ck_assert_msg(strstr(mirror_errors("m"), "t_resync") != NULL, "%s", mirror_errors("m"));
+	ck_assert_str_eq("1", sql_text(rig.d, "SELECT one FROM t_resync"));
+	ck_assert_str_eq("20000", sql_text(rig.d, "SELECT count(*) FROM t"));
+	sql_exec(rig.d, "ALTER TABLE t_resync RENAME TO mine");
+	mirror_change("m", "STATUS_RUNNING");
+	expect_equal("t");
+	/* what was ours for a while is not for ever */
+	sql_exec(rig.d, "ALTER TABLE mine RENAME TO t_resync");
+	ask();
+	ck_assert(poll_until(WAIT_MS, strcmp(mirror_state("m"), "STATUS_FAILED") == 0));
+	ck_assert_str_eq("1", sql_text(rig.d, "SELECT one FROM t_resync"));
+	/* nor does the drop of the mirror take it */
+	mirror_drop("m");
+	ck_assert_str_eq("1", sql_text(rig.d, "SELECT one FROM t_resync"));
+}
+END_TEST
+
+START_TEST(tables_may_not_get_in_each_others_way)
+{
+	const struct reply *r;
+
+	r = api_post("/flows/cdc/create",
+	    mirror_body("m", "public.t,public.\"Odd.name\":public.t_resync",
+		HARD ", 'resync': true"));
+	ck_assert_msg(r->status == 400, "%ld %s", r->status, r->body);
+	ck_assert_msg(strstr(r->body, "t_resync") != NULL, "%s", r->body);
+}
+END_TEST
+
+START_TEST(a_partitioned_table_is_not_replaced)
+{
+	const struct reply *r;
+
+	sql_exec(rig.d, "CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)");
+	r = api_post("/flows/cdc/create", mirror_body("m", "public.t", HARD ", 'resync': true"));
+	ck_assert_msg(r->status == 400, "%ld %s", r->status, r->body);
+	ck_assert_msg(strstr(r->body, "partitioned") != NULL, "%s", r->body);
+}
+END_TEST
+
+START_TEST(readers_keep_their_rights)
+{
+	mirror_run("m", "public.t", HARD);
+	sql_exec(rig.d,
+	    "DO $$ BEGIN CREATE ROLE reader; EXCEPTION WHEN duplicate_object THEN END $$");
+	sql_exec(rig.d, "GRANT SELECT ON t TO reader WITH GRANT OPTION");
+	sql_exec(rig.d, "GRANT UPDATE (v) ON t TO PUBLIC");
+	sql_exec(rig.d, "COMMENT ON TABLE t IS 'it''s ours'");
+	damage();
+	ask();
+	sql_wait(rig.d, WAIT_MS, "0", "SELECT count(*) FROM t WHERE v = 'wrong'");
+	mirror_wait("m", "STATUS_RUNNING");
+	ck_assert_str_eq("t f t it's ours",
+	    sql_text(rig.d,
+		"SELECT concat_ws(' ', has_table_privilege('reader', 't', 'SELECT WITH GRANT"
+		" OPTION'), has_table_privilege('reader', 't', 'UPDATE'),"
+		" has_column_privilege('reader', 't', 'v', 'UPDATE'),"
+		" obj_description('t'::regclass))"));
+	sql_exec(rig.d, "DROP OWNED BY reader");
 }
 END_TEST
 
@@ -271,6 +343,10 @@ resync_suite(void)
 	suite_loop(tc, whoever_is_killed_it_ends_right, 0, 2);
 	suite_test(tc, it_can_be_dropped_meanwhile);
 	suite_test(tc, a_view_holds_its_table);
+	suite_test(tc, a_table_of_somebody_else_is_left_alone);
+	suite_test(tc, tables_may_not_get_in_each_others_way);
+	suite_test(tc, a_partitioned_table_is_not_replaced);
+	suite_test(tc, readers_keep_their_rights);
 	suite_test(tc, a_mirror_can_begin_with_it);
 	suite_test(tc, rows_flagged_as_deleted_stay);
 	suite_test(tc, a_table_that_was_stopped_goes_on);

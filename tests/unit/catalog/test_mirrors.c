@@ -147,6 +147,22 @@ START_TEST(the_whole_state_is_stored)
 }
 END_TEST
 
+START_TEST(a_config_comes_with_the_state_or_stays)
+{
+	struct catalog_mirror_state s = state(SETUP);
+
+	s.config = slice_str("for a resync");
+	set_state(&s, "resync_asked");
+	load();
+	ck_assert_str_eq(seen.config, "for a resync");
+	s = state(SNAPSHOT);
+	set_state(&s, "setup_done");
+	load();
+	ck_assert_str_eq(seen.config, "for a resync");
+	ck_assert_int_eq(seen.m.state.status, SNAPSHOT);
+}
+END_TEST
+
 START_TEST(a_trouble_leaves_the_state_alone)
 {
 	struct err why = ERR_INIT;
@@ -370,6 +386,7 @@ main(void)
 	tcase_add_test(tc, its_peers_must_exist);
 	tcase_add_test(tc, config_and_tables_change);
 	tcase_add_test(tc, the_whole_state_is_stored);
+	tcase_add_test(tc, a_config_comes_with_the_state_or_stays);
 	tcase_add_test(tc, a_trouble_leaves_the_state_alone);
 	tcase_add_test(tc, generations_only_grow);
 	tcase_add_test(tc, the_checkpoint_never_goes_back);
