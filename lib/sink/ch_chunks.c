@@ -30,7 +30,7 @@ struct chunk {
 	enum chunk_state state;
 	struct buf body;
 	struct slice whole;
-	const char *insert;
+	const struct ch_chunks_to *to;
 	char *token;
 	uint64_t rows;
 	struct chclient_request *rq;
@@ -53,6 +53,8 @@ static const struct ch_setting one_block[] = {
 	{ "min_insert_block_size_rows", "0" },
 	{ "min_insert_block_size_bytes", "0" },
 };
+
+#define ONE_BLOCK (sizeof(one_block) / sizeof(one_block[0]))
 
 /* ---- one chunk */
 
@@ -86,10 +88,11 @@ on_done(void *arg, const struct ch_answer *answer, const struct err *err)
 static void
 post(struct ch_chunks *ks, struct chunk *k)
 {
+	struct ch_setting settings[ONE_BLOCK + CH_CHUNKS_SETTINGS_MAX];
 	const struct ch_post post = {
-		.sql = k->insert,
-		.settings = one_block,
-		.nsettings = sizeof(one_block) / sizeof(one_block[0]),
+		.sql = k->to->insert,
+		.settings = settings,
+		.nsettings = ONE_BLOCK + k->to->nsettings,
 		.body = &k->whole,
 		.nbody = 1,
 		.token = k->token,
@@ -97,6 +100,8 @@ post(struct ch_chunks *ks, struct chunk *k)
 	};
 	struct err err = ERR_INIT;
 
+	memcpy(settings, one_block, sizeof(one_block));
+	memcpy(settings + ONE_BLOCK, k->to->settings, k->to->nsettings * sizeof(*settings));
 	if (!ks->cb.may_send(ks->cb.arg, &err)) {
 		note_failure(k, &err);
 		return;
@@ -196,8 +201,8 @@ ch_chunks_turn(struct ch_chunks *ks, struct err *err)
 }
 
 bool
-ch_chunks_send(struct ch_chunks *ks, const char *insert, const char *token, uint64_t rows,
-    struct err *err)
+ch_chunks_send(struct ch_chunks *ks, const struct ch_chunks_to *to, const char *token,
+    uint64_t rows, struct err *err)
 {
 	struct chunk *k = &ks->chunks[ks->filling];
 
@@ -206,7 +211,7 @@ ch_chunks_send(struct ch_chunks *ks, const char *insert, const char *token, uint
 		    (unsigned long long)BODY_MAX);
 	if (!advance(ks, other(ks), true, err))
 		return false;
-	k->insert = insert;
+	k->to = to;
 	k->token = xstrdup(token);
 	k->rows = rows;
 	k->whole = buf_slice(&k->body);

@@ -20,13 +20,24 @@
 #define PEERD_SINK_CH_CHUNKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct buf;
 struct ch_chunks;
+struct ch_setting;
 struct chclient;
 struct err;
 struct event_base;
+
+/* Where chunks go. */
+struct ch_chunks_to {
+	const char *insert; /* the statement */
+	const struct ch_setting *settings;
+	size_t nsettings; /* CH_CHUNKS_SETTINGS_MAX at most */
+};
+
+#define CH_CHUNKS_SETTINGS_MAX 4
 
 struct ch_chunks_callbacks {
 	bool (*may_send)(void *arg, struct err *err);
@@ -42,9 +53,9 @@ void ch_chunks_free(struct ch_chunks **k); /* what is under way is cut off */
 /* RowBinary; an empty one may be left so. */
 struct buf *ch_chunks_body(struct ch_chunks *k);
 
-/* insert: the statement, lent until the drain. token: copied. */
-bool ch_chunks_send(struct ch_chunks *k, const char *insert, const char *token, uint64_t rows,
-    struct err *err);
+/* to: lent until the drain. token: copied. */
+bool ch_chunks_send(struct ch_chunks *k, const struct ch_chunks_to *to, const char *token,
+    uint64_t rows, struct err *err);
 bool ch_chunks_turn(struct ch_chunks *k, struct err *err);
 bool ch_chunks_drain(struct ch_chunks *k, struct err *err);
 

@@ -60,6 +60,10 @@ bool ch_side_bind(struct ch_side *s, struct arena *a, const struct table *t, str
 bool ch_side_bind_found(struct ch_side *s, struct arena *a, const struct table *t,
     struct ch_table **ct_r, const struct ch_found_table **found_r, struct err *err);
 
+/* What an insert of the table's rows needs besides its statement; how many there are. */
+#define CH_INSERT_SETTINGS_MAX 3
+size_t ch_insert_settings(const struct ch_table *ct, struct ch_setting *to);
+
 bool ch_side_run(struct ch_side *s, const struct ch_statements *list, struct err *err);
 
 /* ---- ch_dest_swap.c: see dest.h */

@@ -145,7 +145,7 @@ void ch_call_done(struct ch_call *c); /* cancels; may be called twice */
 struct ch_target {
 	struct table *t;
 	const char *insert;
-	struct ch_setting settings[4];
+	struct ch_setting settings[CH_INSERT_SETTINGS_MAX];
 	size_t nsettings;
 	bool stop_kept;	       /* the destination knows that the table is stopped */
 	bool unbound;	       /* columns were added */

@@ -32,6 +32,7 @@
 struct target {
 	struct ch_table *ct; /* NULL: not looked up yet */
 	const char *fence;   /* NULL: none */
+	const char *insert;
 };
 
 struct ch_loader {
@@ -47,7 +48,8 @@ struct ch_loader {
 	/* the partition under way */
 	struct ch_table *ct;
 	const char *fence;
-	const char *insert;
+	struct ch_chunks_to to;
+	struct ch_setting settings[CH_INSERT_SETTINGS_MAX];
 	int32_t partition;
 	uint32_t nchunks; /* sent */
 	uint64_t filled;  /* rows in the chunk that fills */
@@ -139,7 +141,7 @@ send_chunk(struct ch_loader *l, struct err *err)
 {
 	char token[2 * NAME_SIZE];
 
-	if (!ch_chunks_send(l->chunks, l->insert, chunk_token(l, token), l->filled, err))
+	if (!ch_chunks_send(l->chunks, &l->to, chunk_token(l, token), l->filled, err))
 		return given_up(l, err);
 	l->nchunks++;
 	l->rows += (int64_t)l->filled;
@@ -210,6 +212,7 @@ look_up(struct ch_loader *l, const struct table *t, struct target *target_r, str
 		if (!ch_side_bind_found(&l->side, l->process, t, &new.ct, &found, err) ||
 		    !ch_fence_look(&l->side, l->process, found, attempt, &new.fence, err))
 			return false;
+		new.insert = ch_ddl_insert_fenced(new.ct, new.fence, l->process);
 		*known = new;
 	}
 	*target_r = *known;
@@ -229,6 +232,18 @@ look_for_mark(struct ch_loader *l, int64_t *before_r, struct err *err)
 	return true;
 }
 
+static void
+aim(struct ch_loader *l, const struct target *to)
+{
+	l->ct = to->ct;
+	l->fence = to->fence;
+	l->to = (struct ch_chunks_to){
+		.insert = to->insert,
+		.settings = l->settings,
+		.nsettings = ch_insert_settings(to->ct, l->settings),
+	};
+}
+
 static bool
 ch_begin(struct loader *base, const struct table *t, int32_t partition, int64_t *before_r,
     struct err *err)
@@ -243,9 +258,7 @@ ch_begin(struct loader *base, const struct table *t, int32_t partition, int64_t 
 		return err_set(err, ERR_TRANSIENT, CH_ANOTHER_ATTEMPT);
 	if (!look_up(l, t, &to, err))
 		return false;
-	l->ct = to.ct;
-	l->fence = to.fence;
-	l->insert = ch_ddl_insert_fenced(l->ct, l->fence, l->process);
+	aim(l, &to);
 	l->partition = partition;
 	l->nchunks = 0;
 	l->filled = 0;

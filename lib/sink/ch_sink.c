@@ -26,30 +26,6 @@ ch_sink_stop_table(struct ch_sink *s, struct table *t, const struct err *why)
 
 /* ---- tables */
 
-static void
-add_setting(struct ch_target *g, const char *name, const char *value)
-{
-	g->settings[g->nsettings++] = (struct ch_setting){ name, value };
-}
-
-/* An insert has one row a key already: the server need not look for more (a fifth of its work). */
-static void
-choose_settings(struct ch_target *g, const struct ch_table *ct)
-{
-	uint16_t i;
-
-	g->nsettings = 0;
-	if (ch_batch_merges(ct) && ct->caps->optimize_on_insert)
-		add_setting(g, "optimize_on_insert", "0");
-	if (ct->place.cluster[0] != '\0')
-		add_setting(g, "insert_distributed_sync", "1");
-	for (i = 0; i < ct->t->ncols; i++)
-		if (ct->cols[i].type.kind == CH_JSON)
-			break;
-	if (i < ct->t->ncols)
-		add_setting(g, "input_format_binary_read_json_as_string", "1");
-}
-
 /* Values are written as the types that the table has: it may have been there before the mirror. */
 static bool
 bind_target(struct ch_sink *s, struct ch_target *g, struct err *err)
@@ -60,7 +36,7 @@ bind_target(struct ch_sink *s, struct ch_target *g, struct err *err)
 		return false;
 	g->insert = ch_ddl_insert(ct, "", s->arena);
 	s->tables[g->t->index] = ct;
-	choose_settings(g, ct);
+	g->nsettings = ch_insert_settings(ct, g->settings);
 	g->unbound = false;
 	return true;
 }

@@ -143,6 +143,37 @@ START_TEST(columns_are_added)
 }
 END_TEST
 
+/* ---- JSON */
+
+static void
+expect_json(void)
+{
+	chrig_expect_equal("SELECT id, j, replace(b::text, ': ', ':'), v FROM t ORDER BY id",
+	    "SELECT id, CAST(j AS Nullable(String)), toString(b), v FROM app.t FINAL ORDER BY id",
+	    WAIT_MS);
+}
+
+/* Numbers and the order of keys are the type's own affair. */
+START_TEST(json_goes_into_columns_of_its_type)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY, j json, b jsonb NOT NULL, v text)");
+	on_source("ALTER TABLE t ALTER b SET STORAGE EXTERNAL");
+	on_source(
+	    "INSERT INTO t VALUES (1, '{\"a\":1}', '{\"b\":\"x\"}', 'v'), (2, NULL, '{}', '')");
+	mirror_run("m", "public.t:t", "'env': {'PEERDB_CLICKHOUSE_ENABLE_JSON': 'true'}");
+	ck_assert_str_eq(
+	    clickhouse_text(chrig.ch, "SELECT DISTINCT toTypeName(j), toTypeName(b) FROM app.t"),
+	    "Nullable(JSON)\tJSON");
+	expect_json();
+	on_source("INSERT INTO t VALUES (3, '{\"a\":3}', jsonb_build_object('c', repeat('y', "
+		  "9000)), 'w')");
+	on_source("UPDATE t SET j = '{\"a\":4}' WHERE id = 2");
+	expect_json();
+	on_source("UPDATE t SET v = 'z' WHERE id = 3");
+	expect_json();
+}
+END_TEST
+
 /* ---- values that are not sent */
 
 static void
@@ -481,6 +512,8 @@ add_tests(TCase *tc, enum clickhouse_kind kind)
 	suite_test(tc, rows_that_were_loaded_change);
 	suite_test(tc, truncate_empties_the_table);
 	suite_test(tc, columns_are_added);
+	if (kind == CH_CURRENT)
+		suite_test(tc, json_goes_into_columns_of_its_type);
 	suite_test(tc, values_that_are_not_sent_are_kept);
 	suite_test(tc, values_that_nobody_sent_come_from_the_source);
 	suite_test(tc, rows_are_found_by_keys_of_many_types);
