@@ -83,9 +83,9 @@ kclient_begin(struct kclient *k, struct err *err)
 {
 	rd_kafka_error_t *e;
 
-	forget_lost(k);
 	if (!k->transactional)
-		return true;
+		return true; /* what was lost stays lost: nothing is sent again */
+	forget_lost(k);
 	e = rd_kafka_begin_transaction(k->rk);
 	return e == NULL || fail_of(k, e, err);
 }
@@ -163,31 +163,42 @@ topic_of(struct kclient *k, const char *name)
 	return k->topics[k->ntopics++];
 }
 
-static rd_kafka_vu_t
-bytes_of(rd_kafka_vtype_t type, struct slice s)
+/* librdkafka copies what it is given; its interface just does not say so. */
+static void
+set_bytes(rd_kafka_vu_t *v, rd_kafka_vtype_t type, struct slice s)
 {
-	/* librdkafka copies what it is given; its interface just does not say so */
-	return (rd_kafka_vu_t){ .vtype = type, .u.mem = { (void *)s.p, s.n } };
+	v->vtype = type;
+	v->u.mem.ptr = (void *)s.p;
+	v->u.mem.size = s.n;
 }
 
+static void
+set_header(rd_kafka_vu_t *v, const struct kclient_header *h)
+{
+	v->vtype = RD_KAFKA_VTYPE_HEADER;
+	v->u.header.name = h->name;
+	v->u.header.val = h->value.p;
+	v->u.header.size = (ssize_t)h->value.n;
+}
+
+/* Member by member: each of them is padded to 64 bytes, which need not be zero. */
 static size_t
 describe(rd_kafka_topic_t *topic, const struct kclient_record *r, rd_kafka_vu_t *v)
 {
-	const struct kclient_header *h;
 	size_t n = 0;
+	unsigned i;
 
-	v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic };
-	v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition };
-	v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY };
+	v[n].vtype = RD_KAFKA_VTYPE_RKT;
+	v[n++].u.rkt = topic;
+	v[n].vtype = RD_KAFKA_VTYPE_PARTITION;
+	v[n++].u.i32 = r->partition;
+	v[n].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+	v[n++].u.i = RD_KAFKA_MSG_F_COPY;
 	if (r->key.p != NULL)
-		v[n++] = bytes_of(RD_KAFKA_VTYPE_KEY, r->key);
-	v[n++] = bytes_of(RD_KAFKA_VTYPE_VALUE, r->value);
-	for (h = r->headers; h < r->headers + r->nheaders; h++) {
-		v[n] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADER };
-		v[n].u.header.name = h->name;
-		v[n].u.header.val = h->value.p;
-		v[n++].u.header.size = (ssize_t)h->value.n;
-	}
+		set_bytes(&v[n++], RD_KAFKA_VTYPE_KEY, r->key);
+	set_bytes(&v[n++], RD_KAFKA_VTYPE_VALUE, r->value);
+	for (i = 0; i < r->nheaders; i++)
+		set_header(&v[n++], &r->headers[i]);
 	return n;
 }
 

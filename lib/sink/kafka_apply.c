@@ -5,7 +5,7 @@
 #include "lib/base/mem.h"
 #include "lib/sink/kafka_sink_int.h"
 
-#define COMMIT_US   (200 * USEC_PER_MSEC)
+#define COMMIT_US   (500 * USEC_PER_MSEC)
 #define POSITION_US USEC_PER_SEC
 #define REPEATS_MAX 3
 
@@ -122,18 +122,43 @@ is_due(struct kafka_sink *s, const struct batch *b)
 		is_draining(s));
 }
 
-/* The position, in the transaction of the records or behind them. */
+static bool
+send_position(struct kafka_sink *s, struct err *err)
+{
+	kafka_progress_set_lsn(s->progress, s->applied);
+	return kafka_progress_send(s->progress, s->k, err);
+}
+
+/* In the transaction of the records. */
+static bool
+settle_strictly(struct kafka_sink *s, struct err *err)
+{
+	if (!send_position(s, err) || !kclient_commit(s->k, err))
+		return false;
+	s->settled = s->applied;
+	return true;
+}
+
+/* Behind the records, which go on: to wait for the position would hold up the next ones. */
+static bool
+settle_loosely(struct kafka_sink *s, struct err *err)
+{
+	if (!kclient_commit(s->k, err))
+		return false;
+	s->settled = s->sent;
+	if (s->applied > s->sent && !send_position(s, err))
+		return false;
+	s->sent = s->applied;
+	return true;
+}
+
 static bool
 settle(struct kafka_sink *s, struct err *err)
 {
-	if (!s->opt.exactly_once && !kclient_commit(s->k, err))
-		return false;
-	kafka_progress_set_lsn(s->progress, s->applied);
-	if (!kafka_progress_send(s->progress, s->k, err) || !kclient_commit(s->k, err))
+	if (!(s->opt.exactly_once ? settle_strictly(s, err) : settle_loosely(s, err)))
 		return false;
 	s->begun = false;
 	s->carried = false;
-	s->settled = s->applied;
 	s->settled_at = clock_mono_us();
 	return true;
 }

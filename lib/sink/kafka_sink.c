@@ -179,7 +179,7 @@ kafka_open(struct sink *sk, lsn_t *checkpoint_r, struct err *err)
 			return err_context(err, "destination");
 	}
 	kclient_hand_over(s->k);
-	s->applied = s->settled = kafka_progress_lsn(s->progress);
+	s->applied = s->settled = s->sent = kafka_progress_lsn(s->progress);
 	*checkpoint_r = s->settled;
 	return start_thread(s, err);
 }

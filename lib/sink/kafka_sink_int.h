@@ -23,7 +23,8 @@
  * several batches, for a while. It never ends inside a source transaction.
  *
  * Without: what is sent is seen at once, and the position follows, once a
- * second at most, when all before it is stored.
+ * second at most, when all before it is stored. Nobody waits for the position
+ * itself: it is known to be stored when the next one follows.
  *
  * A transaction that the brokers could not take is aborted and sent again, if
  * all of it is in the batch at hand; else the worker starts again from the
@@ -88,6 +89,7 @@ struct kafka_sink {
 	usec_t settled_at; /* the last commit of a position */
 	lsn_t applied;	   /* end of the last source commit that was sent */
 	lsn_t settled;	   /* the position that is stored */
+	lsn_t sent;	   /* without exactly_once: the position that is on its way */
 	bool carried;	   /* begun with an earlier batch */
 
 	pthread_t thread;
