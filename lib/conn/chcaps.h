@@ -37,6 +37,7 @@ struct err;
 					/* non_replicated_deduplication_window */     \
 	X(is_deleted, 23, 3)		/* ReplacingMergeTree(version, is_deleted) */ \
 	X(whole_body, 23, 3)		/* half a body is refused; LZ4 is read */     \
+	X(drop_any_size, 23, 12)	/* setting max_table_size_to_drop */          \
 	X(json, 25, 3)			/* JSON */                                    \
 	X(coalescing_merge_tree, 25, 6) /* CoalescingMergeTree */                     \
 	X(time64, 25, 6)		/* Time64, with enable_time_time64_type=1 */

@@ -454,6 +454,8 @@ drop(const struct ch_table *ct, const char *suffix, const char *shard, struct ar
 	add_cluster(ct, &sql);
 	if (ct->caps->create_or_replace) /* Atomic databases put dropping off else */
 		buf_str_add(&sql, " SYNC");
+	if (ct->caps->drop_any_size) /* servers guard large tables against slips of the hand */
+		buf_str_add(&sql, " SETTINGS max_table_size_to_drop = 0");
 	add_statement(list, a, &sql);
 	buf_done(&sql);
 }

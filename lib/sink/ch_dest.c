@@ -139,13 +139,21 @@ plan_tables(struct dest *d, struct ch_meta *m, struct arena *a, struct dest_tabl
 	return ch_meta_put(m, new, n, err);
 }
 
+/* In a resync a table that takes the place of somebody else's is shaped like that. */
 static bool
-create_table(struct dest *d, struct arena *a, const struct ch_table *ct, struct err *err)
+create_table(struct dest *d, struct ch_meta *m, struct arena *a, const struct ch_table *ct,
+    PeerdWorker__MirrorTable *t, struct err *err)
 {
 	struct ch_statements list;
+	bool done = false;
 
-	return ch_ddl_create(ct, "", CH_CREATE_IF_MISSING, a, &list, err) &&
-	    ch_side_run(side_of(d), &list, err);
+	if (d->cfg.mirror->resync &&
+	    !ch_side_create_like_replaced(side_of(d), m, a, ct, &done, err))
+		return false;
+	t->created = !done;
+	return done ||
+	    (ch_ddl_create(ct, "", CH_CREATE_IF_MISSING, a, &list, err) &&
+		ch_side_run(side_of(d), &list, err));
 }
 
 static bool
@@ -158,7 +166,7 @@ prepare_tables(struct dest *d, struct ch_meta *m, struct arena *a, struct dest_t
 
 	for (i = 0; ok && i < tables.n; i++)
 		ok = missing[i] != NULL
-		    ? create_table(d, a, missing[i], err)
+		    ? create_table(d, m, a, missing[i], tables.v[i], err)
 		    : ch_side_bind(side_of(d), a, table_new(a, (uint32_t)i, tables.v[i]), &ct, err);
 	return ok;
 }
@@ -375,13 +383,18 @@ ch_extend(struct dest *d, struct pgconn *src, const PeerdWorker__MirrorTable *ol
 static bool
 ch_discard(struct dest *d, const struct table_ident *name, struct err *err)
 {
-	return ch_side_discard(side_of(d), name, err);
+	struct ch_meta *m;
+
+	return read_meta(d, &m, err) && ch_side_discard(side_of(d), m, name, err);
 }
 
 static bool
 ch_swap(struct dest *d, struct dest_tables tables, struct err *err)
 {
-	return ch_side_options(side_of(d), err) && ch_side_swap(side_of(d), tables, err);
+	struct ch_meta *m;
+
+	return ch_side_options(side_of(d), err) && read_meta(d, &m, err) &&
+	    ch_side_swap(side_of(d), m, tables, err);
 }
 
 static bool

@@ -74,8 +74,7 @@ static bool
 check_found(struct ch_side *s, struct arena *a, struct ch_table *ct,
     const struct ch_found_table *found, bool again, struct err *err)
 {
-	bool may_have_rows = !s->mirror->do_initial_snapshot || s->mirror->resync ||
-	    s->opt.keep_rows || again;
+	bool may_have_rows = !s->mirror->do_initial_snapshot || s->opt.keep_rows || again;
 
 	if (is_view(found->engine))
 		return refuse_view(ct, found->engine, err);
@@ -132,6 +131,34 @@ check_creatable(struct ch_side *s, struct arena *a, const struct ch_table *ct, s
 	    check_partition_by(s, a, ct, err);
 }
 
+/* ---- a resync */
+
+static bool
+refuse_foreign(const struct ch_table *ct, struct err *err)
+{
+	err_set(err, ERR_CONFIG, "table \"%s\" in ClickHouse is not of the mirror's making",
+	    ct->name);
+	return err_hint(err,
+	    "rename or drop it: a resync loads a table under this name before it is swapped in");
+}
+
+/* What an earlier attempt left is gone by now. */
+static bool
+check_loaded(struct ch_side *s, struct arena *a, const struct ch_table *ct,
+    const struct ch_found_table *found, struct err *err)
+{
+	const struct ch_found_table *replaced;
+	struct ch_table *own;
+
+	if (found != NULL)
+		return refuse_foreign(ct, err);
+	if (!ch_side_replaced(s, a, ct, &own, &replaced, err))
+		return false;
+	if (replaced != NULL && is_view(replaced->engine))
+		return refuse_view(own, replaced->engine, err);
+	return check_creatable(s, a, ct, err);
+}
+
 /* ---- all */
 
 static bool
@@ -141,6 +168,8 @@ check_table(struct ch_side *s, struct arena *a, struct ch_table *ct, bool again,
 
 	if (!ch_side_find(s, a, ct, &found, err))
 		return false;
+	if (s->mirror->resync)
+		return check_loaded(s, a, ct, found, err);
 	return found != NULL ? check_found(s, a, ct, found, again, err)
 			     : check_creatable(s, a, ct, err);
 }

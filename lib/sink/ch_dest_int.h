@@ -68,8 +68,17 @@ bool ch_side_run(struct ch_side *s, const struct ch_statements *list, struct err
 
 /* ---- ch_dest_swap.c: see dest.h */
 
-bool ch_side_discard(struct ch_side *s, const struct table_ident *name, struct err *err);
-bool ch_side_swap(struct ch_side *s, struct dest_tables tables, struct err *err);
+bool ch_side_discard(struct ch_side *s, const struct ch_meta *m, const struct table_ident *name,
+    struct err *err);
+bool ch_side_swap(struct ch_side *s, struct ch_meta *m, struct dest_tables tables, struct err *err);
+
+/* Of a table that is to be loaded, the one whose place it takes; found_r: NULL for none. */
+bool ch_side_replaced(struct ch_side *s, struct arena *a, const struct ch_table *loaded,
+    struct ch_table **ct_r, const struct ch_found_table **found_r, struct err *err);
+
+/* done_r: false when it is to be made as the mirror wants it. */
+bool ch_side_create_like_replaced(struct ch_side *s, const struct ch_meta *m, struct arena *a,
+    const struct ch_table *loaded, bool *done_r, struct err *err);
 
 /* ---- ch_dest_check.c */
 

@@ -146,7 +146,7 @@ check_empty(const struct pg_check *ck, const char *sql_name, struct err *err)
 	PGresult *res;
 	bool full;
 
-	if (!ck->mirror->do_initial_snapshot || ck->mirror->resync || ck->again)
+	if (!ck->mirror->do_initial_snapshot || ck->again)
 		return true;
 	buf_init(&sql, PG_CHECK_TEXT_MAX);
 	buf_printf(&sql, "SELECT EXISTS (SELECT FROM %s)", sql_name);

@@ -139,6 +139,70 @@ START_TEST(it_loads_beside_a_table_that_was_there)
 }
 END_TEST
 
+#define OWN_TABLE                                                               \
+	"CREATE TABLE app.t (id Int32, v String, mine UInt8 DEFAULT 7,"         \
+	" _peerdb_synced_at DateTime DEFAULT now(), _peerdb_is_deleted UInt8,"  \
+	" _peerdb_version UInt64) ENGINE = ReplacingMergeTree(_peerdb_version)" \
+	" PARTITION BY id %% 2 ORDER BY id"
+#define MINE "SELECT count() FROM app.t WHERE mine = 7"
+
+START_TEST(a_table_that_was_there_keeps_its_shape)
+{
+	create_t();
+	on_source("ALTER TABLE t ALTER v SET NOT NULL");
+	clickhouse_exec(chrig.ch, OWN_TABLE);
+	clickhouse_exec(chrig.ch,
+	    "INSERT INTO app.t (id, v, _peerdb_version) VALUES (1000000, 'of another time', 1)");
+	mirror_create("m", "public.t:t", "'resync': true");
+	mirror_wait("m", "STATUS_RUNNING");
+	ck_assert_int_eq(clickhouse_i64(chrig.ch, MINE), ROWS);
+	damage();
+	ask();
+	expect_mended();
+	ck_assert_int_ge(clickhouse_i64(chrig.ch, MINE), ROWS);
+}
+END_TEST
+
+START_TEST(a_table_of_somebody_else_is_left_alone)
+{
+	create_t();
+	mirror_run("m", "public.t:t", "");
+	clickhouse_exec(chrig.ch, "CREATE TABLE app.t_resync (one UInt8) ENGINE = Memory");
+	ask();
+	if (!poll_until(WAIT_MS, strcmp(mirror_state("m"), "STATUS_FAILED") == 0))
+		test_fail("the mirror is %s", mirror_state("m"));
+	ck_assert_msg(strstr(mirror_errors("m"), "t_resync") != NULL, "%s", mirror_errors("m"));
+	mirror_drop("m");
+	ck_assert_int_eq(clickhouse_i64(chrig.ch, "SELECT count() FROM app.t_resync"), 0);
+}
+END_TEST
+
+static void
+make_ordinary(const char *query, const char *settings)
+{
+	const struct clickhouse_request r = { .query = query, .settings = settings, .body = "" };
+	struct clickhouse_reply reply = clickhouse_call(chrig.ch, &r);
+
+	ck_assert_msg(reply.status == 200, "%s", reply.body);
+}
+
+START_TEST(where_tables_cannot_be_exchanged_they_are_renamed)
+{
+	if (chrig.kind == CH_CURRENT) {
+		clickhouse_exec(chrig.ch, "DROP DATABASE app");
+		make_ordinary("CREATE DATABASE app ENGINE = Ordinary",
+		    "allow_deprecated_database_ordinary=1");
+	}
+	create_t();
+	mirror_run("m", "public.t:t", "");
+	damage();
+	ask();
+	/* for a moment there is no table */
+	clickhouse_wait(chrig.ch, WAIT_MS, "0", "SELECT count() FROM app.t WHERE id = 1000000");
+	expect_mended();
+}
+END_TEST
+
 static void
 add_tests(TCase *tc, enum clickhouse_kind kind)
 {
@@ -148,6 +212,9 @@ add_tests(TCase *tc, enum clickhouse_kind kind)
 	suite_test(tc, it_makes_the_table_that_is_gone);
 	suite_test(tc, a_killed_worker_begins_again);
 	suite_test(tc, it_loads_beside_a_table_that_was_there);
+	suite_test(tc, a_table_that_was_there_keeps_its_shape);
+	suite_test(tc, a_table_of_somebody_else_is_left_alone);
+	suite_test(tc, where_tables_cannot_be_exchanged_they_are_renamed);
 }
 
 int

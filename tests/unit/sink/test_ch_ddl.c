@@ -91,6 +91,8 @@ from(const char *sql, const char *word)
 
 /* ---- CREATE TABLE */
 
+#define DROP_SETTINGS " SETTINGS max_table_size_to_drop = 0"
+
 START_TEST(a_table_on_a_current_server)
 {
 	begin(CURRENT);
@@ -258,8 +260,10 @@ START_TEST(on_a_cluster_a_table_is_two)
 	map.policy_name = arena_strdup(fx.a, "fast");
 	ck_assert(ch_ddl_create(table(), "", CH_CREATE_ANEW, fx.a, &list, &fx.err));
 	ck_assert_uint_eq(list.n, 4);
-	ck_assert_str_eq(list.sql[0], "DROP TABLE IF EXISTS `db`.`t` ON CLUSTER `c'1` SYNC");
-	ck_assert_str_eq(list.sql[1], "DROP TABLE IF EXISTS `db`.`t_shard` ON CLUSTER `c'1` SYNC");
+	ck_assert_str_eq(list.sql[0],
+	    "DROP TABLE IF EXISTS `db`.`t` ON CLUSTER `c'1` SYNC" DROP_SETTINGS);
+	ck_assert_str_eq(list.sql[1],
+	    "DROP TABLE IF EXISTS `db`.`t_shard` ON CLUSTER `c'1` SYNC" DROP_SETTINGS);
 	ck_assert(strncmp(list.sql[2],
 		      "CREATE TABLE IF NOT EXISTS `db`.`t_shard` ON CLUSTER `c'1` (`id`", 62) == 0);
 	ck_assert_str_eq(from(list.sql[3], "ENGINE"),
@@ -292,7 +296,7 @@ START_TEST(swapping)
 	ch_ddl_swap(table(), "_resync", fx.a, &list);
 	ck_assert_uint_eq(list.n, 2);
 	ck_assert_str_eq(list.sql[0], "EXCHANGE TABLES `db`.`t_resync` AND `db`.`t`");
-	ck_assert_str_eq(list.sql[1], "DROP TABLE IF EXISTS `db`.`t_resync` SYNC");
+	ck_assert_str_eq(list.sql[1], "DROP TABLE IF EXISTS `db`.`t_resync` SYNC" DROP_SETTINGS);
 	fx_end();
 	begin(OLDEST);
 	ch_ddl_swap(table(), "_resync", fx.a, &list);
