@@ -153,10 +153,16 @@ swap_tables(struct snapshot *sn, struct err *err)
 	return ok;
 }
 
+/*
+ * Who only loads needs no position, and nothing else that the destination knows of the mirror:
+ * its drop reaches nobody. Should the daemon not hear of the end, the load begins anew, as
+ * it would in any case.
+ */
 static bool
-store_checkpoint(struct snapshot *sn, struct err *err)
+store_end(struct snapshot *sn, struct err *err)
 {
-	return snapshot_only(sn) || dest_checkpoint_init(sn->dst, sn->src.lsn, err);
+	return snapshot_only(sn) ? dest_forget(sn->dst, err)
+				 : dest_checkpoint_init(sn->dst, sn->src.lsn, err);
 }
 
 static void
@@ -208,7 +214,7 @@ finish(struct snapshot *sn)
 	struct err err = ERR_INIT;
 
 	if (!snapshot_source_check(&sn->src, &err) ||
-	    (w->config->mirror->resync && !swap_tables(sn, &err)) || !store_checkpoint(sn, &err))
+	    (w->config->mirror->resync && !swap_tables(sn, &err)) || !store_end(sn, &err))
 		fail(sn, &err);
 	snapshot_free(sn);
 	worker_snapshot_done(w, lsn);

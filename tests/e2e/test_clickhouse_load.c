@@ -176,6 +176,18 @@ START_TEST(a_dropped_mirror_is_forgotten)
 }
 END_TEST
 
+/* Its drop asks neither peer for anything. */
+START_TEST(a_completed_mirror_has_left_nothing_to_remember)
+{
+	on_source("CREATE TABLE t (id int PRIMARY KEY)");
+	on_source("INSERT INTO t VALUES (1), (2)");
+	load("m", "public.t:t", LOAD_ONLY);
+	ck_assert_str_eq(clickhouse_text(chrig.ch, KNOWN), "");
+	mirror_drop("m");
+	chrig_expect_equal("SELECT id FROM t ORDER BY id", "SELECT id FROM app.t ORDER BY id", 0);
+}
+END_TEST
+
 /* ---- what is checked before */
 
 #define TABLE(columns)                                                                       \
@@ -532,6 +544,7 @@ add_tests(TCase *tc, enum clickhouse_kind kind)
 	suite_test(tc, tables_of_every_shape_arrive);
 	suite_test(tc, large_rows_arrive);
 	suite_test(tc, a_dropped_mirror_is_forgotten);
+	suite_test(tc, a_completed_mirror_has_left_nothing_to_remember);
 	suite_loop(tc, a_mirror_is_checked_before, 0, COUNT(checks));
 	suite_test(tc, a_value_that_does_not_fit_ends_the_load);
 	suite_test(tc, or_is_cleared_and_counted);
