@@ -542,6 +542,28 @@ START_TEST(a_killed_loader_repeats_nothing)
 }
 END_TEST
 
+/* Nothing can be swapped: each row is there once for each load, under ids of its own. */
+START_TEST(a_resync_sends_the_snapshot_again)
+{
+	struct kafka_records rs;
+
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v int)");
+	on_source("INSERT INTO t SELECT i, 0 FROM generate_series(1, 100) i");
+	mirror_run("again", "public.t", ENV(""));
+	expect_rebuilt("again", "t");
+	api_expect(200,
+	    api_post("/mirrors/state_change",
+		json("{'flow_job_name': 'again', 'requested_flow_state': 'STATUS_RESYNC'}")));
+	mirror_wait("again", "STATUS_RUNNING");
+	rs = read_topic("again", "t");
+	ck_assert_uint_eq(rs.n, 200);
+	kafka_records_free(&rs);
+	on_source("UPDATE t SET v = v + 1 WHERE id <= 50");
+	expect_rebuilt("again", "t");
+	expect_no_repetition("again", "t");
+}
+END_TEST
+
 /* ---- what is remembered */
 
 START_TEST(a_dropped_mirror_is_forgotten)
@@ -587,6 +609,7 @@ kafka_suite(void)
 	suite_test(tc, records_that_are_too_large_are_split);
 	suite_test(tc, topics_that_are_missing_are_refused_if_wished);
 	suite_test(tc, without_transactions_changes_arrive_too);
+	suite_test(tc, a_resync_sends_the_snapshot_again);
 	suite_test(tc, a_dropped_mirror_is_forgotten);
 
 	tc = suite_case(s, "accidents", broker_init, broker_done, test_init, rig_done);
