@@ -196,7 +196,23 @@ check_clickhouse_port(uint32_t port, struct err *err)
 	return true;
 }
 
-/* The fields s3 and s3_* are taken and not used: nothing is staged. */
+/* PeerDB stages rows in an object store. */
+static bool
+has_staging(const PeerdbPeers__ClickhouseConfig *ch)
+{
+	return ch->s3 != NULL || has_text(ch->s3_path) || has_text(ch->access_key_id) ||
+	    has_text(ch->secret_access_key) || has_text(ch->region) || has_text(ch->endpoint);
+}
+
+const char *
+peer_check_note(const PeerdbPeers__Peer *peer)
+{
+	if (peer->clickhouse_config != NULL && has_staging(peer->clickhouse_config))
+		return "s3, s3_path, access_key_id, secret_access_key, region and endpoint are not"
+		       " used: rows go straight into the tables";
+	return NULL;
+}
+
 static bool
 check_clickhouse(const PeerdbPeers__Peer *peer, struct err *err)
 {

@@ -20,6 +20,9 @@ bool name_check(const char *name, const char *what, struct err *err);
 
 bool peer_check(const PeerdbPeers__Peer *peer, struct err *err);
 
+/* What a sound configuration's owner should know nevertheless; NULL: nothing. */
+const char *peer_check_note(const PeerdbPeers__Peer *peer);
+
 /* The type has a destination (or source) side in this version. */
 bool peer_check_serves(const PeerdbPeers__Peer *peer, struct err *err);
 

@@ -70,8 +70,10 @@ peer_for_call(struct rpc_call *call, const char *name)
 static const char *
 peer_valid_words(struct rpc_call *call, const PeerdbPeers__Peer *peer)
 {
-	return arena_printf(call->arena, "%s peer %s is valid", peer_type_name((int)peer->type),
-	    peer->name);
+	const char *note = peer_check_note(peer);
+
+	return arena_printf(call->arena, "%s peer %s is valid%s%s", peer_type_name((int)peer->type),
+	    peer->name, note != NULL ? "; " : "", note != NULL ? note : "");
 }
 
 /*
@@ -176,10 +178,15 @@ create_fail(struct create_peer *cp, const struct err *err)
 static void
 create_reply(struct create_peer *cp)
 {
+	const PeerdbRoute__CreatePeerRequest *req = (const PeerdbRoute__CreatePeerRequest *)
+							cp->call->request;
 	PeerdbRoute__CreatePeerResponse msg = PEERDB_ROUTE__CREATE_PEER_RESPONSE__INIT;
+	const char *note = peer_check_note(req->peer);
 
 	create_free(cp);
 	msg.status = PEERDB_ROUTE__CREATE_PEER_STATUS__CREATED;
+	if (note != NULL)
+		msg.message = (char *)note;
 	rpc_reply(&msg.base, cp->call);
 }
 

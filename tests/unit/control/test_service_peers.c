@@ -131,7 +131,14 @@ START_TEST(a_clickhouse_peer_is_a_peer)
 						   "\"s3_path\":\"s3://b/p\",\"certificate\":\"c\","
 						   "\"private_key\":\"k\"}}}",
 	    "CREATED");
+	ck_assert(
+	    has("s3_path, access_key_id, secret_access_key, region and endpoint are not used"));
 	expect("GetPeerType", "{\"peer_name\":\"x\"}", "{\"peerType\":\"CLICKHOUSE\"}");
+	expect("CreatePeer",
+	    "{\"disable_validation\":true,\"peer\":{\"name\":\"y\",\"type\":\"CLICKHOUSE\","
+	    "\"clickhouse_config\":{" CH_BASE("h") ",\"port\":8443}}}",
+	    "CREATED");
+	ck_assert(!has("not used"));
 }
 END_TEST
 
