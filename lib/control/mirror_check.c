@@ -1,5 +1,7 @@
 #include "lib/control/mirror_check.h"
 
+#include <ctype.h>
+
 #include "lib/base/err.h"
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
@@ -117,14 +119,25 @@ check_duplicates(struct checked_table *t, size_t n, struct err *err)
 	return true;
 }
 
+/*
+ * Decimal(38, 10), DateTime64(6, 'America/Port-au-Prince'). It ends up in a
+ * statement: between quotes there is nothing that could end or escape them.
+ */
 static bool
 is_type_text(const char *s)
 {
-	if (s[0] == '\0')
-		return true;
-	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") > 0 &&
-	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789(),") ==
-	    strlen(s);
+	bool quoted = false;
+
+	if (s[0] != '\0' && !isalpha((unsigned char)s[0]))
+		return false;
+	for (; *s != '\0'; s++) {
+		if (*s == '\'')
+			quoted = !quoted;
+		else if (!isalnum((unsigned char)*s) &&
+		    strchr(quoted ? "_/+-" : "(), ", *s) == NULL)
+			return false;
+	}
+	return !quoted;
 }
 
 static bool

@@ -350,6 +350,45 @@ START_TEST(a_refused_create_leaves_nothing)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool is_type;
+} types[] = {
+	{ "String", true },
+	{ "Decimal(38, 10)", true },
+	{ "DateTime64(6,'UTC')", true },
+	{ "Nullable(DateTime64(6, 'America/Port-au-Prince'))", true },
+	{ "DateTime('Etc/GMT+5')", true },
+	{ " String", false },
+	{ "8Int", false },
+	{ "DateTime('UTC", false },
+	{ "DateTime('a b')", false },
+	{ "DateTime('a)')", false },
+	{ "DateTime('a\\\\')", false },
+	{ "String; DROP TABLE t", false },
+	{ "String--", false },
+	{ "String/**/", false },
+	{ "`String`", false },
+	{ "String\\n", false },
+};
+
+START_TEST(only_types_are_types)
+{
+	char json[1024];
+
+	make_peers();
+	snprintf(json, sizeof(json),
+	    "{\"connection_configs\":{\"flow_job_name\":\"m\",\"source_name\":\"a\","
+	    "\"destination_name\":\"b\",\"do_initial_snapshot\":true,\"table_mappings\":["
+	    "{\"source_table_identifier\":\"s.t\",\"destination_table_identifier\":\"s.t\","
+	    "\"columns\":[{\"source_name\":\"c\",\"destination_type\":\"%s\"}]}]}}",
+	    types[_i].text);
+	api("CreateCDCFlow", json);
+	ck_assert_msg(has("is not a type") != types[_i].is_type, "%s: %s", types[_i].text,
+	    buf_str(&last));
+}
+END_TEST
+
 START_TEST(state_changes_that_cannot_be)
 {
 	make_peers();
@@ -392,6 +431,7 @@ run_suite(void)
 	tcase_add_test(tc, a_restart_goes_on_where_it_was);
 	tcase_add_test(tc, a_pause_outlives_a_crash_of_the_daemon);
 	tcase_add_test(tc, create_again);
+	tcase_add_loop_test(tc, only_types_are_types, 0, sizeof(types) / sizeof(types[0]));
 	tcase_add_loop_test(tc, a_refused_create_leaves_nothing, 0,
 	    sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tc, state_changes_that_cannot_be);
