@@ -67,7 +67,7 @@ static const struct option mirrors_create_options[] = {
 	{ "to", '\0', "PEER", "the peer to write to", CONFIG("destination_name") },
 	{ "table", 't', "SRC[:DST]",
 	    "mirror this table (schema.table); without DST to the "
-	    "same name; once for each table",
+	    "same name, in ClickHouse to table; once for each table",
 	    NULL },
 	{ "exclude", '\0', "TABLE:COL[,COL]", "leave out columns of a source table", NULL },
 	FROM_FILE,

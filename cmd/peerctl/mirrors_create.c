@@ -28,21 +28,21 @@ find_unquoted(const char *s, char c)
 	return NULL;
 }
 
-/* "source:destination", or "table" for the same name on both sides */
+/* "source:destination", or "source": see name_destinations() */
 static bool
 add_table(PeerdbFlow__FlowConnectionConfigs *c, const char *text, struct err *err)
 {
 	const char *colon = find_unquoted(text, ':');
 	char *from = colon != NULL ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);
-	const char *to = colon != NULL ? colon + 1 : text;
+	const char *to = colon != NULL ? colon + 1 : NULL;
 	ProtobufCMessage *t = pbmsg_new(&peerdb_flow__table_mapping__descriptor);
 	bool ok;
 
-	ok = from[0] != '\0' && to[0] != '\0'
+	ok = from[0] != '\0' && (to == NULL || to[0] != '\0')
 	    ? true
 	    : err_set(err, ERR_INVALID, "expected SOURCE:DESTINATION, not \"%s\"", text);
 	ok = ok && pbjson_set_field(t, "source_table_identifier", from, err) &&
-	    pbjson_set_field(t, "destination_table_identifier", to, err);
+	    (to == NULL || pbjson_set_field(t, "destination_table_identifier", to, err));
 	pbfield_append(&c->base, pbfield_find(c->base.descriptor, "table_mappings"),
 	    (union pbvalue){ .msg = t });
 	free(from);
@@ -119,6 +119,60 @@ apply_composed(const struct args *a, PeerdbFlow__FlowConnectionConfigs *c, struc
 	return true;
 }
 
+/* A table in ClickHouse is one name in the peer's database; of other peers the server tells more. */
+static bool
+is_clickhouse(struct ctl *ctl, const char *peer)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+	PeerdbRoute__PeerTypeResponse *r = NULL;
+	struct err ignored = ERR_INIT;
+	struct buf path;
+	bool yes;
+
+	if (peer[0] == '\0' || peer[strspn(peer, letters)] != '\0')
+		return false;
+	buf_init(&path, KIB);
+	buf_printf(&path, "/peers/type/%s", peer);
+	yes = ctl_get(ctl, buf_str(&path), &peerdb_route__peer_type_response__descriptor, &r,
+		  &ignored) &&
+	    strcmp(r->peer_type, "CLICKHOUSE") == 0;
+	buf_done(&path);
+	if (r != NULL)
+		protobuf_c_message_free_unpacked(&r->base, NULL);
+	return yes;
+}
+
+static const char *
+last_part(const char *name)
+{
+	const char *dot;
+
+	while ((dot = find_unquoted(name, '.')) != NULL)
+		name = dot + 1;
+	return name;
+}
+
+/* Tables without a DST: the same name, or as much of it as the destination has. */
+static bool
+name_destinations(struct ctl *ctl, PeerdbFlow__FlowConnectionConfigs *c, struct err *err)
+{
+	bool asked = false, bare = false, ok = true;
+
+	for (size_t i = 0; ok && i < c->n_table_mappings; i++) {
+		PeerdbFlow__TableMapping *t = c->table_mappings[i];
+		const char *from = t->source_table_identifier;
+
+		if (t->destination_table_identifier[0] != '\0')
+			continue;
+		if (!asked)
+			bare = is_clickhouse(ctl, c->destination_name);
+		asked = true;
+		ok = pbjson_set_field(&t->base, "destination_table_identifier",
+		    bare ? last_part(from) : from, err);
+	}
+	return ok;
+}
+
 /* What the command line says, over what the file said. */
 static bool
 apply_args(const struct args *a, PeerdbRoute__CreateCDCFlowRequest *req, struct err *err)
@@ -142,7 +196,8 @@ apply_args(const struct args *a, PeerdbRoute__CreateCDCFlowRequest *req, struct 
 }
 
 static bool
-mirror_request(const struct args *a, PeerdbRoute__CreateCDCFlowRequest **req_r, struct err *err)
+mirror_request(struct ctl *ctl, const struct args *a, PeerdbRoute__CreateCDCFlowRequest **req_r,
+    struct err *err)
 {
 	const ProtobufCMessageDescriptor *desc = &peerdb_route__create_cdcflow_request__descriptor;
 	const char *file = args_value(a, "file");
@@ -153,7 +208,9 @@ mirror_request(const struct args *a, PeerdbRoute__CreateCDCFlowRequest **req_r, 
 		ok = ctl_read_message(file, desc, &req, err);
 	else
 		req = pbmsg_new(desc);
-	ok = ok && apply_args(a, (PeerdbRoute__CreateCDCFlowRequest *)req, err);
+	ok = ok && apply_args(a, (PeerdbRoute__CreateCDCFlowRequest *)req, err) &&
+	    name_destinations(ctl, ((PeerdbRoute__CreateCDCFlowRequest *)req)->connection_configs,
+		err);
 	if (ok)
 		*req_r = (PeerdbRoute__CreateCDCFlowRequest *)req;
 	else if (req != NULL)
@@ -183,7 +240,7 @@ run_mirrors_create(struct ctl *ctl, const struct args *a)
 	struct err err = ERR_INIT;
 	int code;
 
-	if (!mirror_request(a, &req, &err))
+	if (!mirror_request(ctl, a, &req, &err))
 		return ctl_usage(a, &err);
 	if (ctl_post(ctl, path, &req->base, NULL, NULL, &err))
 		code = created(ctl, a, req->connection_configs->flow_job_name);

@@ -247,7 +247,7 @@ static const struct {
 		"\"destinationName\":\"b\","
 		"\"createdAt\":1767323045678,\"status\":\"STATUS_PAUSED\"}]}" },
 	    0, "m       PAUSED  a       b            2026-01-02T03:04:05Z\n", NULL },
-	{ "mirrors create m --from a --to b -t public.t --table=public.u:x.y",
+	{ "mirrors create m --from a --to b -t public.t:public.t --table=public.u:x.y",
 	    { "POST /api/v1/flows/cdc/create",
 		"{\"connectionConfigs\":{\"flowJobName\":\"m\",\"tableMappings\":["
 		"{\"sourceTableIdentifier\":\"public.t\",\"destinationTableIdentifier\":\"public."
@@ -307,6 +307,45 @@ expect_text(const char *got, const char *words, const char *what)
 	else
 		ck_assert_msg(strstr(got, words) != NULL, "%s: %s", what, got);
 }
+
+/* Without a destination's name the kind of the peer decides. */
+static const struct {
+	int status;
+	const char *type;  /* the answer */
+	const char *names; /* for the tables */
+} namings[] = {
+	{ 200, "{\"peerType\":\"POSTGRES\"}", "public.t public.\\\"a.b\\\" x.y" },
+	{ 200, "{\"peerType\":\"CLICKHOUSE\"}", "t \\\"a.b\\\" x.y" },
+	{ 404, "{\"code\":5,\"message\":\"no such peer\"}", "public.t public.\\\"a.b\\\" x.y" },
+};
+
+START_TEST(tables_have_names_on_the_destination)
+{
+	const char *names = namings[_i].names, *second = strchr(names, ' ') + 1;
+	const char *third = strchr(second, ' ') + 1;
+	struct step steps[] = {
+		{ "GET /api/v1/peers/type/b", NULL, namings[_i].status, namings[_i].type },
+		{ "POST /api/v1/flows/cdc/create",
+		    text("{\"connectionConfigs\":{\"flowJobName\":\"m\",\"tableMappings\":["
+			 "{\"sourceTableIdentifier\":\"public.t\","
+			 "\"destinationTableIdentifier\":\"%.*s\"},"
+			 "{\"sourceTableIdentifier\":\"public.\\\"a.b\\\"\","
+			 "\"destinationTableIdentifier\":\"%.*s\"},"
+			 "{\"sourceTableIdentifier\":\"public.u\","
+			 "\"destinationTableIdentifier\":\"%s\"}],"
+			 "\"doInitialSnapshot\":true,\"destinationName\":\"b\"}}",
+			(int)(second - names - 1), names, (int)(third - second - 1), second, third),
+		    200, "{}" },
+		{ 0 },
+	};
+	struct result r = peerctl_with(steps,
+	    "mirrors create m --to b -t public.t -t 'public.\"a.b\"' -t public.u:x.y");
+
+	expect_text(r.err, NULL, "stderr");
+	ck_assert_str_eq(r.out, "mirror m created\n");
+	ck_assert_int_eq(r.code, 0);
+}
+END_TEST
 
 START_TEST(one_call)
 {
@@ -629,6 +668,7 @@ main(void)
 	TCase *tc = suite_case(s, "peerctl", NULL, NULL, make_dir, remove_dir);
 
 	suite_loop(tc, one_call, 0, COUNT(calls));
+	suite_loop(tc, tables_have_names_on_the_destination, 0, COUNT(namings));
 	suite_loop(tc, misuse, 0, COUNT(misuses));
 	suite_test(tc, request_from_file);
 	suite_test(tc, bad_file_is_refused_in_words);
