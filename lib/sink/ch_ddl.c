@@ -5,8 +5,8 @@
 #include "lib/conn/chcaps.h"
 
 #define SHARD	     "_shard"
-#define SQL_MAX	     MIB  /* 1600 columns with long names and types */
-#define DEDUP_WINDOW 1000 /* inserts that a table remembers: more than one load has under way */
+#define SQL_MAX	     MIB   /* 1600 columns with long names and types */
+#define DEDUP_WINDOW 10000 /* inserts that a table remembers: far more than a load has under way */
 #define REPLICA_PATH "/clickhouse/tables/{uuid}/{shard}"
 #define REPLICA_OLD  "/clickhouse/tables/{shard}"
 

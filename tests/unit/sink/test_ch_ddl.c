@@ -101,7 +101,7 @@ START_TEST(a_table_on_a_current_server)
 	    "`note` Nullable(Date32), `_peerdb_synced_at` DateTime64(9) DEFAULT now64(), "
 	    "`_peerdb_is_deleted` UInt8, `_peerdb_version` UInt64) "
 	    "ENGINE = ReplacingMergeTree(`_peerdb_version`, `_peerdb_is_deleted`) "
-	    "ORDER BY (`id`) SETTINGS non_replicated_deduplication_window = 1000");
+	    "ORDER BY (`id`) SETTINGS non_replicated_deduplication_window = 10000");
 	fx_end();
 }
 END_TEST
@@ -165,7 +165,7 @@ START_TEST(ordering_comes_before_the_rest_of_the_key)
 	settings[2].ordering = 1;
 	ck_assert_str_eq(from(create(), "ORDER"),
 	    "ORDER BY (`note`, `part`, `id`) SETTINGS allow_nullable_key = 1, "
-	    "non_replicated_deduplication_window = 1000");
+	    "non_replicated_deduplication_window = 10000");
 	map.engine = PEERDB_FLOW__TABLE_ENGINE__CH_ENGINE_MERGE_TREE;
 	ck_assert(strncmp(from(create(), "ORDER"), "ORDER BY (`note`, `part`) ", 26) == 0);
 	fx_end();
