@@ -161,6 +161,22 @@ fake_serve(struct fake_conn *c)
 	return !step.close && !step.hang;
 }
 
+/*
+ * As servers hang up on a client that is still sending: what it sends is read
+ * for a while, for a reset would take the answer from it.
+ */
+static void
+fake_linger(int fd)
+{
+	const struct timeval patience = { .tv_sec = 1 };
+	char dust[4096];
+
+	shutdown(fd, SHUT_WR);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	while (recv(fd, dust, sizeof(dust), 0) > 0)
+		;
+}
+
 static void *
 fake_connection(void *arg)
 {
@@ -175,6 +191,8 @@ fake_connection(void *arg)
 	if (c->ssl == NULL || SSL_accept(c->ssl) == 1)
 		while (fake_serve(c))
 			;
+	if (c->ssl == NULL)
+		fake_linger(c->fd);
 	SSL_free(c->ssl);
 	close(c->fd);
 	free(c);

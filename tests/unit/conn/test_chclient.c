@@ -535,9 +535,7 @@ START_TEST(done_may_close_the_client)
 	got.close = true;
 	open_client();
 	chclient_send(c, &in, on_done, NULL);
-	while (fake_count() < 2)
-		event_base_loop(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	chclient_send(c, &in, on_done, NULL);
+	chclient_send(c, &in, on_done, NULL); /* whichever is answered first */
 	turn_until(1);
 	ck_assert_ptr_null(c);
 }
