@@ -47,13 +47,15 @@ static struct {
 	SSL_CTX *tls;	      /* NULL: plain */
 	const char *greeting; /* said to whoever connects, before anything is read */
 	pthread_t acceptor;
+	int living; /* connections whose threads have not ended */
+	pthread_cond_t ended;
 	pthread_mutex_t lock;
 	const struct fake_step *steps;
 	size_t nsteps;
 	size_t nseen;
 	struct fake_seen seen[FAKE_REQUESTS_MAX];
 	int connections;
-} fake = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER };
 
 struct fake_conn {
 	int fd;
@@ -191,11 +193,15 @@ fake_connection(void *arg)
 	if (c->ssl == NULL || SSL_accept(c->ssl) == 1)
 		while (fake_serve(c))
 			;
-	if (c->ssl == NULL)
-		fake_linger(c->fd);
 	SSL_free(c->ssl);
+	OPENSSL_thread_stop();
+	fake_linger(c->fd);
 	close(c->fd);
 	free(c);
+	pthread_mutex_lock(&fake.lock);
+	fake.living--;
+	pthread_cond_signal(&fake.ended);
+	pthread_mutex_unlock(&fake.lock);
 	return NULL;
 }
 
@@ -210,6 +216,9 @@ fake_accept(void *arg)
 		c = xcalloc(1, sizeof(*c));
 		c->fd = fd;
 		c->number = ++fake.connections;
+		pthread_mutex_lock(&fake.lock);
+		fake.living++;
+		pthread_mutex_unlock(&fake.lock);
 		pthread_create(&thread, NULL, fake_connection, c);
 		pthread_detach(thread);
 	}
@@ -232,12 +241,17 @@ fake_start(void)
 	pthread_create(&fake.acceptor, NULL, fake_accept, NULL);
 }
 
+/* The client has hung up before: nobody is left who speaks to it. */
 static inline void
 fake_stop(void)
 {
 	shutdown(fake.listener, SHUT_RDWR);
 	pthread_join(fake.acceptor, NULL);
 	close(fake.listener);
+	pthread_mutex_lock(&fake.lock);
+	while (fake.living > 0)
+		pthread_cond_wait(&fake.ended, &fake.lock);
+	pthread_mutex_unlock(&fake.lock);
 	for (size_t i = 0; i < fake.nseen; i++) {
 		buf_done(&fake.seen[i].head);
 		buf_done(&fake.seen[i].body);
