@@ -119,7 +119,7 @@ apply_composed(const struct args *a, PeerdbFlow__FlowConnectionConfigs *c, struc
 	return true;
 }
 
-/* A table in ClickHouse is one name in the peer's database; of other peers the server tells more. */
+/* A table in ClickHouse is a name in the peer's database; of other peers the server tells more. */
 static bool
 is_clickhouse(struct ctl *ctl, const char *peer)
 {

@@ -207,7 +207,8 @@ has_staging(const PeerdbPeers__ClickhouseConfig *ch)
 const char *
 peer_check_note(const PeerdbPeers__Peer *peer)
 {
-	if (peer->clickhouse_config != NULL && has_staging(peer->clickhouse_config))
+	if (peer->config_case == PEERDB_PEERS__PEER__CONFIG_CLICKHOUSE_CONFIG &&
+	    has_staging(peer->clickhouse_config))
 		return "s3, s3_path, access_key_id, secret_access_key, region and endpoint are not"
 		       " used: rows go straight into the tables";
 	return NULL;
