@@ -22,7 +22,7 @@ V	?= 0
 Q	:= $(if $(filter 1,$(V)),,@)
 
 VERSION := $(shell cat VERSION)
-PKGS	:= libpq libevent libevent_openssl libcurl liblz4 zlib libcjson libprotobuf-c openssl sqlite3 libsystemd
+PKGS	:= libpq libevent libevent_openssl libcurl liblz4 libzstd zlib libcjson libprotobuf-c openssl sqlite3 libsystemd
 PG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 WARN	:= -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes \
@@ -63,7 +63,7 @@ BELOW_workers := sink conn ipc types wire base
 SYS_base := -levent -lcrypto -lm
 SYS_wire := -lprotobuf-c -lcjson $(SYS_base)
 SYS_types := $(SYS_wire)
-SYS_conn := -lpq -lcurl -llz4 -lz -lrdkafka -lpthread $(SYS_types)
+SYS_conn := -lpq -lcurl -llz4 -lzstd -lz -lrdkafka -lcrypto -lpthread $(SYS_types)
 SYS_ipc	:= $(SYS_types)
 SYS_sink := $(SYS_conn)
 SYS_catalog := -lsqlite3 $(SYS_types)

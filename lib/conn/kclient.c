@@ -7,93 +7,10 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/conn/kclient_int.h"
+#include "lib/conn/kerror.h"
 #include "lib/conn/pgconn.h"
 
 #define PURGE_ALL (RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-
-/* ---- errors */
-
-/* What waiting does not help against. */
-static const struct {
-	rd_kafka_resp_err_t code;
-	const char *hint;
-} lasting[] = {
-	{ RD_KAFKA_RESP_ERR__AUTHENTICATION, "check username, password and sasl" },
-	{ RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, "check username, password and sasl" },
-	{ RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, "check sasl" },
-	{ RD_KAFKA_RESP_ERR__SSL, "check root_ca, certificate, private_key and disable_tls" },
-	{ RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-	    "allow the user to describe, create and write the topic" },
-	{ RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
-	    "allow the user IdempotentWrite, or to create topics, on the cluster" },
-	{ RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-	    "allow the user to write and describe transactional ids that begin with \"peerd-\"" },
-	{ RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT,
-	    "set transaction.timeout.ms in the peer's options to what the brokers allow"
-	    " (transaction.max.timeout.ms)" },
-	{ RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
-	    "raise max.message.bytes of the topic, or lower the peer's max_record_batch_bytes" },
-	{ RD_KAFKA_RESP_ERR_INVALID_MSG, "does the topic demand keys (cleanup.policy=compact)?" },
-	{ RD_KAFKA_RESP_ERR_INVALID_RECORD,
-	    "does the topic demand keys (cleanup.policy=compact)?" },
-	{ RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR,
-	    "there are fewer brokers: set PEERD_KAFKA_REPLICATION_FACTOR" },
-	{ RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, "check PEERD_KAFKA_PARTITIONS" },
-	{ RD_KAFKA_RESP_ERR_INVALID_CONFIG, "check PEERD_KAFKA_TOPIC_CONFIG" },
-	{ RD_KAFKA_RESP_ERR_POLICY_VIOLATION, "the cluster has a policy for new topics" },
-	{ RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "was the topic deleted? create it again" },
-	{ RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "was the topic deleted? create it again" },
-	{ RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, "" },
-	{ RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, "" },
-};
-
-static bool
-is_fenced(rd_kafka_resp_err_t code)
-{
-	return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-	    code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
-}
-
-/*
- * Before 2.6.1 librdkafka sent its nonce twice (its issue 4895), which Kafka 4 takes for a
- * forgery. It calls that invalid credentials, as it does a wrong password.
- */
-#define SCRAM_MENDED 0x020601
-
-static bool
-may_be_forgery(rd_kafka_resp_err_t code, const char *words)
-{
-	return (code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-		   code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED) &&
-	    strstr(words, "SCRAM") != NULL && rd_kafka_version() >> 8 < SCRAM_MENDED;
-}
-
-bool
-kclient_fail(struct err *err, rd_kafka_resp_err_t code, const char *words)
-{
-	size_t i;
-
-	if (may_be_forgery(code, words)) {
-		err_set(err, ERR_CONFIG, "%s", words);
-		return err_hint(err,
-		    "check username, password and sasl; brokers of Kafka 4 refuse SCRAM whatever "
-		    "the"
-		    " password unless librdkafka is 2.6.1 or newer, and this is %s: install a newer"
-		    " one, or use sasl PLAIN with TLS",
-		    rd_kafka_version_str());
-	}
-	for (i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
-		if (lasting[i].code == code) {
-			err_set(err, ERR_CONFIG, "%s", words);
-			return err_hint(err, "%s", lasting[i].hint);
-		}
-	if (is_fenced(code))
-		return err_set(err, ERR_TRANSIENT,
-		    "another worker has taken over, or the transaction took longer than the"
-		    " brokers allow: %s",
-		    words);
-	return err_set(err, ERR_TRANSIENT, "%s", words);
-}
 
 bool
 kclient_refused(struct kclient *k, struct err *err)
@@ -105,7 +22,7 @@ kclient_refused(struct kclient *k, struct err *err)
 	refused = k->all_down || k->trouble == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
 	    k->trouble == RD_KAFKA_RESP_ERR__SSL;
 	if (refused)
-		kclient_fail(err, k->trouble, k->words);
+		kerror_set(err, k->trouble, k->words);
 	pthread_mutex_unlock(&k->lock);
 	return refused;
 }
@@ -115,7 +32,7 @@ kclient_timed_out(struct kclient *k, const char *what, struct err *err)
 {
 	pthread_mutex_lock(&k->lock);
 	if (k->words[0] != '\0')
-		kclient_fail(err, k->trouble, k->words);
+		kerror_set(err, k->trouble, k->words);
 	else
 		err_set(err, ERR_TRANSIENT, "no answer within %d s",
 		    (int)(k->cfg.timeout / USEC_PER_SEC));
@@ -128,9 +45,13 @@ kclient_timed_out(struct kclient *k, const char *what, struct err *err)
 static void
 on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 {
-	struct kclient *k = arg;
-
 	(void)rk;
+	kclient_note_trouble(arg, code, reason);
+}
+
+void
+kclient_note_trouble(struct kclient *k, int code, const char *reason)
+{
 	pthread_mutex_lock(&k->lock);
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		k->all_down = true;
@@ -239,6 +160,7 @@ kclient_close(struct kclient **kp)
 	if (k == NULL)
 		return;
 	forget_topics(k);
+	kclient_free_own(k);
 	if (k->rk != NULL) {
 		if (k->cfg.role == KCLIENT_WRITER)
 			rd_kafka_purge(k->rk, PURGE_ALL);
@@ -257,6 +179,12 @@ make(struct kclient *k, struct err *err)
 
 	if (!kclient_conf(k, &conf, err))
 		return false;
+	if (k->cfg.role == KCLIENT_WRITER && kclient_take_own(k, conf)) {
+		k->writer = &kclient_by_own;
+		rd_kafka_conf_destroy(conf);
+		return true;
+	}
+	k->writer = &kclient_by_librdkafka;
 	rd_kafka_conf_set_opaque(conf, k);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_log_cb(conf, on_log);
@@ -287,16 +215,16 @@ kclient_open(const struct kclient_config *cfg, struct kclient **k_r, struct err 
 	return true;
 }
 
-static void
-note_version(struct kclient *k, const struct rd_kafka_metadata *md)
+void
+kclient_note_version(struct kclient *k, int brokers)
 {
 	free(k->version);
-	k->version = xasprintf("librdkafka %s, %d broker%s", rd_kafka_version_str(), md->broker_cnt,
-	    md->broker_cnt == 1 ? "" : "s");
+	k->version = xasprintf("librdkafka %s, %d broker%s", rd_kafka_version_str(), brokers,
+	    brokers == 1 ? "" : "s");
 }
 
 bool
-kclient_connect(struct kclient *k, struct err *err)
+kclient_connect_librdkafka(struct kclient *k, struct err *err)
 {
 	usec_t deadline = clock_mono_us() + k->cfg.timeout;
 	const struct rd_kafka_metadata *md;
@@ -308,7 +236,7 @@ kclient_connect(struct kclient *k, struct err *err)
 		if (clock_mono_us() > deadline)
 			return kclient_timed_out(k, "connecting", err);
 	}
-	note_version(k, md);
+	kclient_note_version(k, md->broker_cnt);
 	rd_kafka_metadata_destroy(md);
 	return true;
 }
@@ -323,4 +251,48 @@ size_t
 kclient_record_max(const struct kclient *k)
 {
 	return k->record_max;
+}
+
+/* ---- a writer's calls */
+
+bool
+kclient_connect(struct kclient *k, struct err *err)
+{
+	return k->writer->connect(k, err);
+}
+
+bool
+kclient_fence(struct kclient *k, struct err *err)
+{
+	return k->writer->fence(k, err);
+}
+
+bool
+kclient_begin(struct kclient *k, struct err *err)
+{
+	return k->writer->begin(k, err);
+}
+
+bool
+kclient_send(struct kclient *k, const struct kclient_record *r, struct err *err)
+{
+	return k->writer->send(k, r, err);
+}
+
+bool
+kclient_commit(struct kclient *k, struct err *err)
+{
+	return k->writer->commit(k, err);
+}
+
+bool
+kclient_abort(struct kclient *k, struct err *err)
+{
+	return k->writer->abort(k, err);
+}
+
+bool
+kclient_may_repeat(const struct kclient *k)
+{
+	return k->writer->may_repeat(k);
 }

@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/conn/kclient_int.h"
+#include "lib/conn/kerror.h"
 
 #define COMMIT_STEP_MS 500
 #define ROOM_STEP_MS   5 /* the queue holds tens of milliseconds of sending */
@@ -28,7 +29,7 @@ lost_one(struct kclient *k, struct err *err)
 	pthread_mutex_lock(&k->lock);
 	lost = k->lost != RD_KAFKA_RESP_ERR_NO_ERROR;
 	if (lost)
-		kclient_fail(err, k->lost, k->lost_words);
+		kerror_set(err, k->lost, k->lost_words);
 	pthread_mutex_unlock(&k->lock);
 	return lost;
 }
@@ -42,24 +43,24 @@ fail_of(struct kclient *k, rd_kafka_error_t *e, struct err *err)
 
 	/* the first fatal error is the cause of those that follow */
 	if (rd_kafka_error_is_fatal(e) && rd_kafka_fatal_error(k->rk, words, sizeof(words)) != 0)
-		kclient_fail(err, rd_kafka_fatal_error(k->rk, NULL, 0), words);
+		kerror_set(err, rd_kafka_fatal_error(k->rk, NULL, 0), words);
 	else if (!lost_one(k, err))
-		kclient_fail(err, rd_kafka_error_code(e), rd_kafka_error_string(e));
+		kerror_set(err, rd_kafka_error_code(e), rd_kafka_error_string(e));
 	k->may_repeat = abort && err->code == ERR_TRANSIENT;
 	rd_kafka_error_destroy(e);
 	return false;
 }
 
-bool
-kclient_may_repeat(const struct kclient *k)
+static bool
+may_repeat(const struct kclient *k)
 {
 	return k->may_repeat;
 }
 
 /* ---- transactions */
 
-bool
-kclient_fence(struct kclient *k, struct err *err)
+static bool
+fence(struct kclient *k, struct err *err)
 {
 	usec_t deadline = clock_mono_us() + k->cfg.timeout;
 	rd_kafka_error_t *e;
@@ -78,8 +79,8 @@ kclient_fence(struct kclient *k, struct err *err)
 	return true;
 }
 
-bool
-kclient_begin(struct kclient *k, struct err *err)
+static bool
+begin(struct kclient *k, struct err *err)
 {
 	rd_kafka_error_t *e;
 
@@ -99,7 +100,7 @@ flush(struct kclient *k, struct err *err)
 	while (rd_kafka_flush(k->rk, COMMIT_STEP_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		code = rd_kafka_fatal_error(k->rk, words, sizeof(words));
 		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-			return kclient_fail(err, code, words);
+			return kerror_set(err, code, words);
 		if (lost_one(k, err) || !kclient_go_on(k, err))
 			return false;
 	}
@@ -107,8 +108,8 @@ flush(struct kclient *k, struct err *err)
 	return !lost_one(k, err);
 }
 
-bool
-kclient_commit(struct kclient *k, struct err *err)
+static bool
+commit(struct kclient *k, struct err *err)
 {
 	rd_kafka_error_t *e;
 
@@ -124,8 +125,8 @@ kclient_commit(struct kclient *k, struct err *err)
 	return true;
 }
 
-bool
-kclient_abort(struct kclient *k, struct err *err)
+static bool
+abort_it(struct kclient *k, struct err *err)
 {
 	rd_kafka_error_t *e;
 
@@ -208,14 +209,14 @@ refused_record(struct kclient *k, rd_kafka_error_t *e, struct err *err)
 {
 	if (rd_kafka_error_code(e) != RD_KAFKA_RESP_ERR__STATE || !k->transactional)
 		return fail_of(k, e, err);
-	if (kclient_commit(k, err))
+	if (commit(k, err))
 		bug("a transaction takes no records and is in order");
 	rd_kafka_error_destroy(e);
 	return false;
 }
 
-bool
-kclient_send(struct kclient *k, const struct kclient_record *r, struct err *err)
+static bool
+send_record(struct kclient *k, const struct kclient_record *r, struct err *err)
 {
 	rd_kafka_topic_t *topic = topic_of(k, r->topic);
 	rd_kafka_vu_t v[5 + KCLIENT_HEADERS_MAX];
@@ -223,7 +224,7 @@ kclient_send(struct kclient *k, const struct kclient_record *r, struct err *err)
 	size_t n;
 
 	if (topic == NULL)
-		return kclient_fail(err, rd_kafka_last_error(), "no topic");
+		return kerror_set(err, rd_kafka_last_error(), "no topic");
 	n = describe(topic, r, v);
 	while ((e = rd_kafka_produceva(k->rk, v, n)) != NULL) {
 		if (rd_kafka_error_code(e) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
@@ -235,3 +236,13 @@ kclient_send(struct kclient *k, const struct kclient_record *r, struct err *err)
 	}
 	return true;
 }
+
+const struct kclient_writer kclient_by_librdkafka = {
+	.connect = kclient_connect_librdkafka,
+	.fence = fence,
+	.begin = begin,
+	.send = send_record,
+	.commit = commit,
+	.abort = abort_it,
+	.may_repeat = may_repeat,
+};

@@ -5,6 +5,7 @@
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/conn/kclient_int.h"
+#include "lib/conn/kerror.h"
 #include "lib/wire/kvtext.h"
 
 #define PAIR_MAX (4 * KIB)
@@ -44,7 +45,7 @@ take_topic(const struct rd_kafka_metadata *md, uint32_t *partitions_r, bool *don
 	if (*done_r)
 		*partitions_r = is_missing(t->err) ? 0 : (uint32_t)t->partition_cnt;
 	else if (md->topic_cnt == 1 && t->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-		return kclient_fail(err, t->err, rd_kafka_err2str(t->err));
+		return kerror_set(err, t->err, rd_kafka_err2str(t->err));
 	return true;
 }
 
@@ -77,7 +78,7 @@ kclient_find_topic(struct kclient *k, const char *name, uint32_t *partitions_r, 
 	bool ok;
 
 	if (topic == NULL)
-		return kclient_fail(err, rd_kafka_last_error(),
+		return kerror_set(err, rd_kafka_last_error(),
 		    rd_kafka_err2str(rd_kafka_last_error()));
 	ok = ask_for_topic(k, topic, partitions_r, err);
 	rd_kafka_topic_destroy(topic);
@@ -129,7 +130,7 @@ take_created(rd_kafka_event_t *ev, bool *created_r, struct err *err)
 	size_t n;
 
 	if (rd_kafka_event_error(ev) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return kclient_fail(err, rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
+		return kerror_set(err, rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
 	results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(ev), &n);
 	if (n != 1)
 		return err_set(err, ERR_PROTOCOL, "the brokers did not say whether it was made");
@@ -138,7 +139,7 @@ take_created(rd_kafka_event_t *ev, bool *created_r, struct err *err)
 	if (*created_r || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
 		return true;
 	words = rd_kafka_topic_result_error_string(results[0]);
-	return kclient_fail(err, code, words != NULL ? words : rd_kafka_err2str(code));
+	return kerror_set(err, code, words != NULL ? words : rd_kafka_err2str(code));
 }
 
 static bool
@@ -214,7 +215,7 @@ take_message(struct reading *r, const rd_kafka_message_t *m, struct err *err)
 		return true;
 	}
 	if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return kclient_fail(err, m->err, rd_kafka_message_errstr(m));
+		return kerror_set(err, m->err, rd_kafka_message_errstr(m));
 	r->at_end = false;
 	r->moved_at = clock_mono_us();
 	r->offset = m->offset + 1;
@@ -275,7 +276,7 @@ read_from(struct reading *r, int64_t *offset, struct err *err)
 
 	if (rd_kafka_consume_start(r->topic, r->partition,
 		*offset > 0 ? *offset : RD_KAFKA_OFFSET_BEGINNING) < 0)
-		return kclient_fail(err, rd_kafka_last_error(),
+		return kerror_set(err, rd_kafka_last_error(),
 		    rd_kafka_err2str(rd_kafka_last_error()));
 	r->moved_at = clock_mono_us();
 	ok = read_on(r, err);

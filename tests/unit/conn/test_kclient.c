@@ -10,6 +10,7 @@
 
 #include "lib/base/err.h"
 #include "lib/conn/kclient_int.h"
+#include "lib/conn/kerror.h"
 
 #define TIMEOUT (20 * USEC_PER_SEC)
 #define TOPIC	"t"
@@ -170,20 +171,21 @@ set_reserved(void)
 
 static const struct {
 	void (*set)(void);
+	enum kclient_role role;
 	const char *words;
 } wrong[] = {
-	{ set_servers, "servers is required" },
-	{ set_sasl, "SCRAM-SHA-1024" },
-	{ set_partitioner, "\"clever\" is not known" },
-	{ set_ca, "CA" },
-	{ set_unknown, "linger.mss" },
-	{ set_wrong, "linger.ms" },
-	{ set_reserved, "\"isolation.level\" is for peerd to set" },
+	{ set_servers, KCLIENT_WRITER, "servers is required" },
+	{ set_sasl, KCLIENT_WRITER, "SCRAM-SHA-1024" },
+	{ set_partitioner, KCLIENT_WRITER, "\"clever\" is not known" },
+	{ set_ca, KCLIENT_READER, "CA" },
+	{ set_unknown, KCLIENT_WRITER, "linger.mss" },
+	{ set_wrong, KCLIENT_WRITER, "linger.ms" },
+	{ set_reserved, KCLIENT_READER, "\"isolation.level\" is for peerd to set" },
 };
 
 START_TEST(a_wrong_configuration_is_refused_in_words)
 {
-	struct kclient_config cfg = { .peer = &peer, .role = KCLIENT_WRITER, .what = "test" };
+	struct kclient_config cfg = { .peer = &peer, .role = wrong[_i].role, .what = "test" };
 	struct err err = ERR_INIT;
 	struct kclient *k = NULL;
 
@@ -237,7 +239,7 @@ START_TEST(scram_may_fail_for_librdkafkas_age)
 	bool is_old = rd_kafka_version() < 0x02060100;
 	struct err err = ERR_INIT;
 
-	kclient_fail(&err, RD_KAFKA_RESP_ERR__AUTHENTICATION, refusals[_i].words);
+	kerror_set(&err, RD_KAFKA_RESP_ERR__AUTHENTICATION, refusals[_i].words);
 	ck_assert_int_eq(err.code, ERR_CONFIG);
 	ck_assert_str_eq(err.msg, refusals[_i].words);
 	ck_assert_ptr_nonnull(strstr(err.hint, "check username, password and sasl"));
@@ -331,8 +333,8 @@ START_TEST(a_stopped_client_ends_its_waiting)
 	struct err err = ERR_INIT;
 
 	ck_assert(kclient_begin(k, &err));
-	rd_kafka_mock_broker_set_down(mock, 1);
 	send_text(k, "a");
+	rd_kafka_mock_broker_set_down(mock, 1);
 	kclient_stop(k);
 	ck_assert(!kclient_commit(k, &err));
 	ck_assert_int_eq(err.code, ERR_CANCELLED);
