@@ -6,6 +6,7 @@
 #include "lib/sink/kafka_sink_int.h"
 
 #define COMMIT_US   (500 * USEC_PER_MSEC)
+#define IDLE_US	    (10 * USEC_PER_MSEC)
 #define POSITION_US USEC_PER_SEC
 #define REPEATS_MAX 3
 
@@ -95,6 +96,15 @@ static usec_t
 settle_at(const struct kafka_sink *s)
 {
 	return s->opt.exactly_once ? s->begun_at + COMMIT_US : s->settled_at + POSITION_US;
+}
+
+/* When no batch follows what was sent last. */
+static usec_t
+settle_idle_at(const struct kafka_sink *s)
+{
+	usec_t at = settle_at(s), idle = s->applied_at + IDLE_US;
+
+	return s->opt.exactly_once && idle < at ? idle : at;
 }
 
 static bool
@@ -193,7 +203,11 @@ send_batch(struct kafka_sink *s, const struct batch *b, struct err *err)
 		return false;
 	if (b->end_lsn != LSN_INVALID)
 		s->applied = b->end_lsn;
-	return !is_due(s, b) || settle(s, err);
+	s->applied_at = clock_mono_us();
+	if (is_due(s, b))
+		return settle(s, err);
+	/* what follows at once makes the client send; what does not must not wait for it */
+	return s->opt.exactly_once || is_large(b) || kclient_commit(s->k, err);
 }
 
 static bool
@@ -262,10 +276,10 @@ wait_for_work(struct kafka_sink *s, struct batch **b_r)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop && (s->b == NULL || s->taken)) {
-		if (settles && (s->drain || clock_mono_us() >= settle_at(s)))
+		if (settles && (s->drain || clock_mono_us() >= settle_idle_at(s)))
 			break;
 		if (settles)
-			wait_until(s, settle_at(s));
+			wait_until(s, settle_idle_at(s));
 		else
 			pthread_cond_wait(&s->work, &s->lock);
 	}

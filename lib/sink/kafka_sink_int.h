@@ -86,6 +86,7 @@ struct kafka_sink {
 	/* the thread's */
 	bool begun;	   /* records were sent since the last commit */
 	usec_t begun_at;   /* the first of them */
+	usec_t applied_at; /* the last batch was sent */
 	usec_t settled_at; /* the last commit of a position */
 	lsn_t applied;	   /* end of the last source commit that was sent */
 	lsn_t settled;	   /* the position that is stored */
