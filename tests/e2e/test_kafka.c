@@ -13,6 +13,7 @@
 #include "tests/harness/cluster.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/fail.h"
+#include "tests/harness/files.h"
 #include "tests/harness/kafka.h"
 #include "tests/harness/mirror.h"
 #include "tests/harness/poll.h"
@@ -230,6 +231,79 @@ START_TEST(changes_arrive)
 	expect_no_repetition("changes", "t");
 }
 END_TEST
+
+/* ---- every way in */
+
+static const struct way {
+	const char *name;
+	enum kafka_listener listener;
+	const char *mechanism;	/* NULL: no user */
+	bool authority, client; /* certificates */
+	const char *options;
+} ways[] = {
+	{ "plain", KAFKA_SASL, "PLAIN", false, false, "" },
+	{ "scram256", KAFKA_SASL, "SCRAM-SHA-256", false, false, "" },
+	{ "scram512", KAFKA_SASL_TLS, "SCRAM-SHA-512", true, false, "" },
+	{ "client", KAFKA_TLS, NULL, true, true, "" },
+	{ "zstd", KAFKA_PLAIN, NULL, false, false, "'compression.codec': 'zstd'" },
+	/* and what peerd's own writer leaves to librdkafka */
+	{ "gzip", KAFKA_PLAIN, NULL, false, false, "'compression.codec': 'gzip'" },
+	{ "linger", KAFKA_SASL_TLS, "PLAIN", true, false, "'linger.ms': '1'" },
+};
+
+/* As the inside of a JSON string that json() leaves alone. */
+static char *
+escaped(const char *s)
+{
+	struct buf b;
+	char *copy;
+
+	buf_init(&b, TEXT_MAX);
+	for (; *s != '\0'; s++)
+		if (*s == '\'' || *s == '"' || *s == '\\' || (unsigned char)*s < ' ')
+			buf_printf(&b, "\\u%04x", *s);
+		else
+			buf_char(&b, *s);
+	copy = text("%s", buf_str(&b));
+	buf_done(&b);
+	return copy;
+}
+
+static char *
+peer_by(const struct way *w)
+{
+	bool tls = w->listener == KAFKA_TLS || w->listener == KAFKA_SASL_TLS;
+	char *more = text(", 'disable_tls': %s, 'options': {%s}", tls ? "false" : "true",
+	    w->options);
+
+	if (w->mechanism != NULL)
+		more = text("%s, 'username': '%s', 'password': '%s', 'sasl': '%s'", more,
+		    KAFKA_USER, escaped(KAFKA_PASSWORD), w->mechanism);
+	if (w->authority)
+		more = text("%s, 'root_ca': '%s'", more, escaped(file_read(kafka->cert)));
+	if (w->client)
+		more = text("%s, 'certificate': '%s', 'private_key': '%s'", more,
+		    escaped(file_read(kafka->cert)), escaped(file_read(kafka->key)));
+	return peer("dst", kafka_servers(kafka, w->listener), more);
+}
+
+START_TEST(changes_arrive_by_every_way_in)
+{
+	const struct way *w = &ways[_i];
+
+	api_expect(200, api_post("/peers/create", peer_by(w)));
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v int)");
+	on_source("INSERT INTO t SELECT i, 0 FROM generate_series(1, 100) i");
+	mirror_run(w->name, "public.t", ENV(""));
+	expect_rebuilt(w->name, "t");
+	on_source("UPDATE t SET v = v + 1 WHERE id <= 50");
+	on_source("DELETE FROM t WHERE id BETWEEN 10 AND 20");
+	expect_rebuilt(w->name, "t");
+	expect_no_repetition(w->name, "t");
+}
+END_TEST
+
+/* ---- what it is like */
 
 START_TEST(a_transaction_of_several_tables_is_seen_whole)
 {
@@ -611,6 +685,9 @@ kafka_suite(void)
 	suite_test(tc, without_transactions_changes_arrive_too);
 	suite_test(tc, a_resync_sends_the_snapshot_again);
 	suite_test(tc, a_dropped_mirror_is_forgotten);
+
+	tc = suite_case(s, "ways", broker_init, broker_done, rig_init, rig_done);
+	suite_loop(tc, changes_arrive_by_every_way_in, 0, (int)(sizeof(ways) / sizeof(ways[0])));
 
 	tc = suite_case(s, "accidents", broker_init, broker_done, test_init, rig_done);
 	suite_test(tc, a_killed_worker_repeats_nothing);
