@@ -24,7 +24,7 @@ buf_reset(struct buf *b)
 }
 
 uint8_t *
-buf_room(struct buf *b, size_t n)
+buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap > 0 ? b->cap : 256;
 
@@ -39,31 +39,6 @@ buf_room(struct buf *b, size_t n)
 		b->cap = cap;
 	}
 	return b->p + b->n;
-}
-
-void
-buf_add(struct buf *b, const void *p, size_t n)
-{
-	uint8_t *to = buf_room(b, n);
-
-	if (to == NULL)
-		return;
-	if (n > 0)
-		memcpy(to, p, n);
-	b->n += n;
-	b->p[b->n] = '\0';
-}
-
-void
-buf_str_add(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void
-buf_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void

@@ -28,11 +28,42 @@ void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);  /* frees; may be called on a zeroed struct */
 void buf_reset(struct buf *b); /* empty, keeps the memory */
 
+uint8_t *buf_grow(struct buf *b, size_t n); /* buf_room(), where there is none yet */
+
 /* Room for n more bytes, or NULL (and overflowed); the caller adds to b->n what it used. */
-uint8_t *buf_room(struct buf *b, size_t n);
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_str_add(struct buf *b, const char *s);
-void buf_char(struct buf *b, char c);
+static inline uint8_t *
+buf_room(struct buf *b, size_t n)
+{
+	if (n < b->cap - b->n && n <= b->max - b->n && !b->overflowed)
+		return b->p + b->n;
+	return buf_grow(b, n);
+}
+
+static inline void
+buf_add(struct buf *b, const void *p, size_t n)
+{
+	uint8_t *to = buf_room(b, n);
+
+	if (to == NULL)
+		return;
+	if (n > 0)
+		memcpy(to, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+
+static inline void
+buf_str_add(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+static inline void
+buf_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
 void buf_u16(struct buf *b, uint16_t v); /* big-endian */

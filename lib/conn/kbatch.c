@@ -130,19 +130,19 @@ put_maybe(uint8_t *p, struct slice s)
 
 /* What follows the record's length. */
 static size_t
-body_size(const struct kclient_record *r, const size_t *names, int32_t at)
+body_size(const struct kclient_record *r, int32_t at)
 {
 	size_t n = 2 + varint_size((uint64_t)at << 1) + maybe_size(r->key) + maybe_size(r->value) +
 	    varint_size((uint64_t)r->nheaders << 1);
 	unsigned i;
 
 	for (i = 0; i < r->nheaders; i++)
-		n += sized_size(names[i]) + maybe_size(r->headers[i].value);
+		n += sized_size(r->headers[i].name.n) + maybe_size(r->headers[i].value);
 	return n;
 }
 
 static uint8_t *
-put_record(uint8_t *p, const struct kclient_record *r, const size_t *names, int32_t at, size_t size)
+put_record(uint8_t *p, const struct kclient_record *r, int32_t at, size_t size)
 {
 	unsigned i;
 
@@ -154,7 +154,7 @@ put_record(uint8_t *p, const struct kclient_record *r, const size_t *names, int3
 	p = put_maybe(p, r->value);
 	p = put_varint(p, r->nheaders);
 	for (i = 0; i < r->nheaders; i++) {
-		p = put_sized(p, r->headers[i].name, names[i]);
+		p = put_sized(p, r->headers[i].name.p, r->headers[i].name.n);
 		p = put_maybe(p, r->headers[i].value);
 	}
 	return p;
@@ -163,19 +163,15 @@ put_record(uint8_t *p, const struct kclient_record *r, const size_t *names, int3
 bool
 kbatch_add(struct kbatch_open *open, const struct kclient_record *r)
 {
-	size_t names[KCLIENT_HEADERS_MAX], size;
+	size_t size = body_size(r, open->count);
 	uint8_t *p;
-	unsigned i;
 
-	for (i = 0; i < r->nheaders; i++)
-		names[i] = strlen(r->headers[i].name);
-	size = body_size(r, names, open->count);
 	if (size + VARINT_MAX > open->records.max - open->records.n)
 		return false;
 	p = buf_room(&open->records, size + VARINT_MAX);
 	if (open->count++ == 0)
 		open->at_ms = clock_wall_us() / USEC_PER_MSEC;
-	p = put_record(p, r, names, open->count - 1, size);
+	p = put_record(p, r, open->count - 1, size);
 	open->records.n = (size_t)(p - open->records.p);
 	return true;
 }

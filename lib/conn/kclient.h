@@ -124,11 +124,11 @@ bool kclient_read(struct kclient *k, const char *topic, int32_t partition, int64
 
 /* ---- writing, of a writer */
 
-#define KCLIENT_HEADERS_MAX   16
+#define KCLIENT_HEADERS_MAX   16 /* of a record */
 #define KCLIENT_ANY_PARTITION (-1)
 
 struct kclient_header {
-	const char *name;
+	struct slice name; /* and a NUL behind it */
 	struct slice value;
 };
 
@@ -137,7 +137,7 @@ struct kclient_record {
 	int32_t partition; /* KCLIENT_ANY_PARTITION: by the key */
 	struct slice key;  /* p is NULL: none */
 	struct slice value;
-	struct kclient_header headers[KCLIENT_HEADERS_MAX];
+	const struct kclient_header *headers;
 	unsigned nheaders;
 };
 

@@ -177,7 +177,7 @@ static void
 set_header(rd_kafka_vu_t *v, const struct kclient_header *h)
 {
 	v->vtype = RD_KAFKA_VTYPE_HEADER;
-	v->u.header.name = h->name;
+	v->u.header.name = (const char *)h->name.p;
 	v->u.header.val = h->value.p;
 	v->u.header.size = (ssize_t)h->value.n;
 }

@@ -50,6 +50,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/slice.h"
+#include "lib/conn/kclient.h"
 #include "lib/sink/kafka_options.h"
 #include "lib/types/batch.h"
 #include "lib/types/row.h"
@@ -63,16 +64,11 @@ struct kafka_table;
 #define KAFKA_RECORD_HEADERS_MAX 12
 #define KAFKA_RECORDS_MAX	 3
 
-struct kafka_header {
-	const char *name;
-	struct slice value;
-};
-
 struct kafka_record {
 	const char *topic;
 	struct slice key;   /* p is NULL: none */
 	struct slice value; /* p is NULL: none, a tombstone */
-	struct kafka_header headers[KAFKA_RECORD_HEADERS_MAX];
+	struct kclient_header headers[KAFKA_RECORD_HEADERS_MAX];
 	unsigned nheaders;
 };
 

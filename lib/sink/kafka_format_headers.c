@@ -48,13 +48,6 @@ kafka_id_of(struct kafka_encoder *e, const struct kafka_origin *o, const char *r
 }
 
 void
-kafka_add_header(struct kafka_record *r, const char *name, struct slice value)
-{
-	if (r->nheaders < KAFKA_RECORD_HEADERS_MAX)
-		r->headers[r->nheaders++] = (struct kafka_header){ name, value };
-}
-
-void
 kafka_add_headers(struct kafka_encoder *e, const struct kafka_table *kt, enum kafka_op op,
     const struct kafka_origin *o, struct slice id, struct kafka_record *r)
 {

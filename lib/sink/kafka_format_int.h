@@ -135,7 +135,13 @@ void kafka_note_origin(struct kafka_encoder *e, const struct kafka_origin *o, ls
 /* Append the id of one record; role "" or a letter that sets it apart from the change's others. */
 struct slice kafka_id_of(struct kafka_encoder *e, const struct kafka_origin *o, const char *role);
 
-void kafka_add_header(struct kafka_record *r, const char *name, struct slice value);
+static inline void
+kafka_add_header(struct kafka_record *r, const char *name, struct slice value)
+{
+	if (r->nheaders < KAFKA_RECORD_HEADERS_MAX)
+		r->headers[r->nheaders++] = (struct kclient_header){ slice_str(name), value };
+}
+
 void kafka_add_headers(struct kafka_encoder *e, const struct kafka_table *kt, enum kafka_op op,
     const struct kafka_origin *o, struct slice id, struct kafka_record *r);
 

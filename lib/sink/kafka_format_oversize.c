@@ -17,7 +17,7 @@ kafka_record_bytes(const struct kafka_record *r)
 	unsigned i;
 
 	for (i = 0; i < r->nheaders; i++)
-		n += HEADER_OVERHEAD + strlen(r->headers[i].name) + r->headers[i].value.n;
+		n += HEADER_OVERHEAD + r->headers[i].name.n + r->headers[i].value.n;
 	return n;
 }
 

@@ -4,16 +4,15 @@
 static bool
 send_one(struct kafka_out *out, const struct kafka_record *r, struct err *err)
 {
-	struct kclient_record to; /* the headers that it has not are not looked at */
-	unsigned i;
+	const struct kclient_record to = {
+		.topic = r->topic,
+		.partition = KCLIENT_ANY_PARTITION,
+		.key = r->key,
+		.value = r->value,
+		.headers = r->headers,
+		.nheaders = r->nheaders,
+	};
 
-	to.topic = r->topic;
-	to.partition = KCLIENT_ANY_PARTITION;
-	to.key = r->key;
-	to.value = r->value;
-	to.nheaders = r->nheaders;
-	for (i = 0; i < r->nheaders; i++)
-		to.headers[i] = (struct kclient_header){ r->headers[i].name, r->headers[i].value };
 	return kclient_send(out->k, &to, err);
 }
 

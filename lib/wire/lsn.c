@@ -2,12 +2,28 @@
 
 #include <inttypes.h>
 
+static char *
+put_hex(char *to, uint32_t v)
+{
+	int shift = 28;
+
+	while (shift > 0 && v >> shift == 0)
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*to++ = "0123456789ABCDEF"[v >> shift & 15];
+	return to;
+}
+
+/* By hand, for every change of a stream has one. */
 struct lsn_text
 lsn_format(lsn_t lsn)
 {
 	struct lsn_text t;
+	char *end = put_hex(t.s, (uint32_t)(lsn >> 32));
 
-	snprintf(t.s, sizeof(t.s), "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32), (uint32_t)lsn);
+	*end++ = '/';
+	end = put_hex(end, (uint32_t)lsn);
+	*end = '\0';
 	return t;
 }
 

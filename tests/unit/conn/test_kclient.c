@@ -67,12 +67,15 @@ open_client(enum kclient_role role, const char *id)
 static void
 send_text(struct kclient *k, const char *value)
 {
+	static const struct kclient_header headers[] = {
+		{ { (const uint8_t *)"h", 1 }, { (const uint8_t *)"1", 1 } },
+	};
 	const struct kclient_record r = {
 		.topic = TOPIC,
 		.partition = KCLIENT_ANY_PARTITION,
 		.key = slice_str("k"),
 		.value = value != NULL ? slice_str(value) : slice_of(NULL, 0),
-		.headers = { { "h", slice_str("1") } },
+		.headers = headers,
 		.nheaders = 1,
 	};
 	struct err err = ERR_INIT;

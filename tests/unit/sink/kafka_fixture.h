@@ -245,7 +245,7 @@ fx_header(unsigned record, const char *name)
 	unsigned i;
 
 	for (i = 0; i < r->nheaders; i++)
-		if (strcmp(r->headers[i].name, name) == 0)
+		if (strcmp((const char *)r->headers[i].name.p, name) == 0)
 			return fx_text(r->headers[i].value);
 	return NULL;
 }
