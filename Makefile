@@ -127,13 +127,10 @@ $(BUILD)/bin/peerd: $(call objs,$(wildcard cmd/peerd/*.c)) $(call libs,control)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lsystemd $(SYS_control)
 
-# librdkafka frees in one thread what it allocates in another; sanitizers have a malloc of their own
-WORKER_MALLOC := $(if $(filter 1,$(SAN)),,-ljemalloc)
-
 $(BUILD)/bin/peerd-worker: $(call objs,$(wildcard cmd/peerd-worker/*.c)) $(call libs,workers)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(WORKER_MALLOC) $(SYS_workers)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SYS_workers)
 
 $(BUILD)/bin/peerctl: $(call objs,$(wildcard cmd/peerctl/*.c)) $(call libs,types)
 	@mkdir -p $(@D)

@@ -15,9 +15,6 @@
 #include "workers/probe.h"
 #include "workers/worker.h"
 
-/* Of jemalloc: memory is to be bounded whatever the number of cores. */
-const char *malloc_conf = "narenas:2";
-
 static int
 run_probe(const char *name)
 {

@@ -93,6 +93,7 @@ kafka_encoder_new(const struct kafka_encoder_config *cfg, struct err *err)
 	size_t i;
 
 	e->cfg = *cfg;
+	e->mirror = slice_str(cfg->mirror);
 	e->format = cfg->opt->format;
 	kafka_writer_init(&e->w);
 	buf_init(&e->ids, MIB);
@@ -183,6 +184,7 @@ kafka_table_new(struct kafka_encoder *e, struct arena *a, const struct table *t,
 	struct kafka_table *kt = arena_zalloc(a, sizeof(*kt));
 
 	kt->t = t;
+	kt->label = slice_str(t->source_label);
 	if (!kafka_topic_of(e->cfg.opt->topic, e->cfg.mirror, t, kt->topic, err))
 		return false;
 	kt->cols = arena_zalloc(a, t->ncols * sizeof(*kt->cols));

@@ -18,7 +18,7 @@ put_source_head(const struct kafka_encoder *e, struct buf *out)
 {
 	buf_str_add(out,
 	    "{\"version\":\"" PEERD_VERSION "\",\"connector\":\"postgresql\",\"name\":");
-	kafka_json_string(out, slice_str(e->cfg.mirror));
+	kafka_json_string(out, e->mirror);
 	buf_str_add(out, ",\"db\":");
 	kafka_json_string(out, slice_str(e->cfg.database));
 }

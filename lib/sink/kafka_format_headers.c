@@ -13,13 +13,16 @@ note_transaction(struct kafka_encoder *e, const struct transaction *tx)
 	usec_t us = tx->commit_us % USEC_PER_SEC;
 
 	if (text->of.commit_lsn == tx->commit_lsn && text->of.xid == tx->xid &&
-	    text->of.commit_us == tx->commit_us && text->xid[0] != '\0')
+	    text->of.commit_us == tx->commit_us && text->xid.n > 0)
 		return;
 	text->of = *tx;
 	us += us < 0 ? USEC_PER_SEC : 0;
-	rfc3339_print((tx->commit_us - us) / USEC_PER_SEC, (int32_t)us * 1000, text->commit_time);
-	memcpy(text->commit_lsn, lsn_str(tx->commit_lsn), LSN_TEXT_MAX);
-	snprintf(text->xid, sizeof(text->xid), "%u", tx->xid);
+	rfc3339_print((tx->commit_us - us) / USEC_PER_SEC, (int32_t)us * 1000, text->time);
+	text->lsn = lsn_format(tx->commit_lsn);
+	snprintf(text->xid_digits, sizeof(text->xid_digits), "%u", tx->xid);
+	text->commit_lsn = slice_of(text->lsn.s, text->lsn.n);
+	text->commit_time = slice_str(text->time);
+	text->xid = slice_str(text->xid_digits);
 }
 
 void
@@ -30,7 +33,7 @@ kafka_note_origin(struct kafka_encoder *e, const struct kafka_origin *o, lsn_t l
 	if (o->tx != NULL)
 		note_transaction(e, o->tx);
 	if (e->cfg.opt->headers)
-		memcpy(e->lsn, lsn_str(lsn), LSN_TEXT_MAX);
+		e->lsn = lsn_format(lsn);
 }
 
 struct slice
@@ -40,7 +43,7 @@ kafka_id_of(struct kafka_encoder *e, const struct kafka_origin *o, const char *r
 
 	if (!e->cfg.opt->headers)
 		return slice_of(NULL, 0);
-	buf_str_add(&e->ids, o->tx != NULL ? e->tx.commit_lsn : o->partition);
+	kafka_add(&e->ids, o->tx != NULL ? e->tx.commit_lsn : slice_str(o->partition));
 	buf_char(&e->ids, ':');
 	kafka_put_u64(&e->ids, o->position);
 	buf_str_add(&e->ids, role);
@@ -53,15 +56,15 @@ kafka_add_headers(struct kafka_encoder *e, const struct kafka_table *kt, enum ka
 {
 	if (!e->cfg.opt->headers)
 		return;
-	kafka_add_header(r, "peerd.mirror", slice_str(e->cfg.mirror));
+	kafka_add_header(r, "peerd.mirror", e->mirror);
 	if (kt != NULL)
-		kafka_add_header(r, "peerd.table", slice_str(kt->t->source_label));
+		kafka_add_header(r, "peerd.table", kt->label);
 	kafka_add_header(r, "peerd.op", slice_str(kafka_op_name(op)));
-	kafka_add_header(r, "peerd.lsn", slice_str(e->lsn));
+	kafka_add_header(r, "peerd.lsn", slice_of(e->lsn.s, e->lsn.n));
 	if (o->tx != NULL) {
-		kafka_add_header(r, "peerd.commit_time", slice_str(e->tx.commit_time));
+		kafka_add_header(r, "peerd.commit_time", e->tx.commit_time);
 		if (o->tx->xid != 0)
-			kafka_add_header(r, "peerd.xid", slice_str(e->tx.xid));
+			kafka_add_header(r, "peerd.xid", e->tx.xid);
 	}
 	if (kt != NULL)
 		kafka_add_header(r, "peerd.schema_version", slice_of(kt->version, 16));

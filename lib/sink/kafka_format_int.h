@@ -56,6 +56,7 @@ struct kafka_table {
 	/* around a key and a value: the schema, if there is one */
 	struct slice key_before, value_before;
 	const char *after;
+	struct slice label;	     /* of the table, at the source */
 	struct slice source;	     /* what of a value's "source" is always the same */
 	struct row_value *old, *new; /* values of the change under way */
 };
@@ -63,9 +64,10 @@ struct kafka_table {
 /* What is the same for all changes of a transaction, as text. */
 struct kafka_transaction_text {
 	struct transaction of;
-	char commit_lsn[LSN_TEXT_MAX];
-	char commit_time[RFC3339_SIZE];
-	char xid[12];
+	struct lsn_text lsn;
+	char time[RFC3339_SIZE];
+	char xid_digits[12];
+	struct slice commit_lsn, commit_time, xid; /* those texts; empty at first */
 };
 
 struct kafka_encoder {
@@ -74,7 +76,8 @@ struct kafka_encoder {
 	struct kafka_writer w;
 	struct kafka_transaction_text tx;
 	char topics[KAFKA_TOPIC_KINDS][KAFKA_TOPIC_MAX + 1];
-	char lsn[LSN_TEXT_MAX];
+	struct lsn_text lsn;
+	struct slice mirror;
 	char part[48];
 	/* of the change under way: two keys, two values, ids of its records */
 	struct buf keys[2], values[2], ids, unchanged;

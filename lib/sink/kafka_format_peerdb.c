@@ -35,9 +35,9 @@ put_origin(struct kafka_encoder *e, const struct kafka_event *ev, struct buf *ou
 	buf_str_add(out, ",\"checkpoint\":");
 	kafka_put_u64(out, tx != NULL ? ev->lsn : 0);
 	buf_str_add(out, ",\"commit_time\":\"");
-	buf_str_add(out, tx != NULL ? e->tx.commit_time : NO_COMMIT_TIME);
+	kafka_add(out, tx != NULL ? e->tx.commit_time : slice_str(NO_COMMIT_TIME));
 	buf_str_add(out, "\",\"transaction_id\":");
-	buf_str_add(out, tx != NULL ? e->tx.xid : "0");
+	kafka_add(out, tx != NULL ? e->tx.xid : slice_str("0"));
 }
 
 static bool
@@ -68,7 +68,7 @@ prepare(struct kafka_encoder *e, struct arena *a, struct kafka_table *kt)
 
 	buf_init(&text, MIB);
 	buf_str_add(&text, ",\"source\":");
-	kafka_json_string(&text, slice_str(kt->t->source_label));
+	kafka_json_string(&text, kt->label);
 	kt->source = arena_dup_slice(a, buf_slice(&text));
 	buf_done(&text);
 }
@@ -94,7 +94,7 @@ kafka_control_plain(struct kafka_encoder *e, const struct kafka_table *kt,
 	put_origin(e, ev, out);
 	if (kt != NULL) {
 		buf_str_add(out, ",\"source\":");
-		kafka_json_string(out, slice_str(kt->t->source_label));
+		kafka_json_string(out, kt->label);
 	}
 	buf_char(out, '}');
 }

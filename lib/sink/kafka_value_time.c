@@ -34,14 +34,49 @@ struct moment {
 	bool bc;
 };
 
-/* The longest front of s that consists of these characters; s moves past it. */
+enum part {
+	DIGIT = 1,
+	DASH = 2,
+	COLON = 4,
+	PLUS = 8,
+	DOT = 16,
+	UNIT = 32 /* of "years", "mons" and "days" */
+};
+
+static const uint8_t part_of[256] = {
+	['0'] = DIGIT,
+	['1'] = DIGIT,
+	['2'] = DIGIT,
+	['3'] = DIGIT,
+	['4'] = DIGIT,
+	['5'] = DIGIT,
+	['6'] = DIGIT,
+	['7'] = DIGIT,
+	['8'] = DIGIT,
+	['9'] = DIGIT,
+	['-'] = DASH,
+	[':'] = COLON,
+	['+'] = PLUS,
+	['.'] = DOT,
+	['y'] = UNIT,
+	['e'] = UNIT,
+	['a'] = UNIT,
+	['r'] = UNIT,
+	['s'] = UNIT,
+	['m'] = UNIT,
+	['o'] = UNIT,
+	['n'] = UNIT,
+	['d'] = UNIT,
+};
+
+/* The longest front of s that consists of these; s moves past it. */
 static struct slice
-take(struct slice *s, const char *of)
+take(struct slice *s, unsigned of)
 {
 	struct slice front = *s;
 	size_t n = 0;
 
-	while (n < s->n && s->p[n] != '\0' && strchr(of, s->p[n]) != NULL)
+	while (n < s->n && (part_of[s->p[n]] & of) != 0)
 		n++;
 	front.n = n;
 	*s = slice_of(s->p + n, s->n - n);
@@ -60,17 +95,17 @@ take_char(struct slice *s, char c)
 static void
 split_date(struct slice *s, struct moment *m)
 {
-	m->year = take(s, "0123456789");
-	m->month_day = take(s, "-0123456789");
+	m->year = take(s, DIGIT);
+	m->month_day = take(s, DASH | DIGIT);
 }
 
 static void
 split_time(struct slice *s, struct moment *m)
 {
-	m->time = take(s, "0123456789:");
+	m->time = take(s, DIGIT | COLON);
 	if (take_char(s, '.'))
-		m->fraction = take(s, "0123456789");
-	m->zone = take(s, "+-0123456789:");
+		m->fraction = take(s, DIGIT);
+	m->zone = take(s, PLUS | DASH | DIGIT | COLON);
 }
 
 static bool
@@ -383,7 +418,7 @@ put_interval_time(struct buf *out, struct slice s, bool minus)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		digits = take(&s, i < 2 ? "0123456789" : "0123456789.");
+		digits = take(&s, i < 2 ? DIGIT : DIGIT | DOT);
 		if (digits.n == 0 || (i < 2 && !take_char(&s, ':')))
 			return false;
 		while (digits.n > 1 && digits.p[0] == '0' && digits.p[1] != '.')
@@ -411,7 +446,7 @@ split_interval(struct slice s, struct interval *v)
 
 	while (s.n > 0) {
 		before = s;
-		number = take(&s, "+-0123456789");
+		number = take(&s, PLUS | DASH | DIGIT);
 		if (number.n > 1 && number.p[0] == '+')
 			number = slice_of(number.p + 1, number.n - 1);
 		if (s.n > 1 && s.p[0] == ' ') {
@@ -420,7 +455,7 @@ split_interval(struct slice s, struct interval *v)
 				return false;
 			v->number[unit - units] = number;
 			take_char(&s, ' ');
-			take(&s, "yearsmond");
+			take(&s, UNIT);
 		} else {
 			v->minus = take_char(&before, '-');
 			if (!v->minus)

@@ -24,6 +24,7 @@ lsn_format(lsn_t lsn)
 	*end++ = '/';
 	end = put_hex(end, (uint32_t)lsn);
 	*end = '\0';
+	t.n = (size_t)(end - t.s);
 	return t;
 }
 

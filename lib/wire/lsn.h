@@ -19,6 +19,7 @@ typedef uint32_t relid_t; /* pg_class.oid of the source */
 
 struct lsn_text {
 	char s[LSN_TEXT_MAX];
+	size_t n; /* without its NUL */
 };
 
 /* lsn_str(l) lives until the end of the enclosing block: for printf arguments. */

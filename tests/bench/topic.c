@@ -25,6 +25,8 @@ configure(const char *servers)
 		{ "enable.partition.eof", "true" },
 		{ "enable.auto.commit", "false" },
 		{ "auto.offset.reset", "earliest" },
+		/* partitions whose first offset comes late wait for the end of a request without them */
+		{ "fetch.wait.max.ms", "10" },
 	};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char words[WORDS_MAX];
