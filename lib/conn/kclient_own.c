@@ -111,6 +111,8 @@ take_codec(const rd_kafka_conf_t *conf, struct kwriter_config *cfg)
 		if (strcmp(codecs[i].name, text) == 0) {
 			cfg->codec = codecs[i].codec;
 			cfg->level = (int)number_of(conf, "compression.level");
+			if (cfg->level < 0)
+				cfg->level = 0; /* the codec's own */
 			return true;
 		}
 	return false;

@@ -10,11 +10,11 @@
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/conn/kclient.h"
-#include "lib/conn/kconn.h"
+#include "lib/conn/kerror.h"
 #include "lib/conn/kscram.h"
 
-#define OUT_MAX	     (64 * MIB)
+#define OUT_MAX	     (2048ULL * MIB) /* who sends keeps within bounds of his own */
+#define OUT_KEPT     (16 * MIB)
 #define ANSWER_MAX   (16 * MIB)
 #define READ_BYTES   (64 * KIB)
 #define STEP_MS	     100
@@ -232,6 +232,8 @@ write_some(struct kconn *c, struct err *err)
 	}
 	buf_reset(&c->out);
 	c->sent = 0;
+	if (c->out.cap > OUT_KEPT)
+		buf_done(&c->out);
 	return true;
 }
 
@@ -336,7 +338,9 @@ agree(struct kconn *c, struct slice answer, size_t i, struct err *err)
 
 	if (!kwire_read_versions(answer, spoken[i].api, &code, &range))
 		return nonsense(c, err);
-	if (code != 0 || range.max < spoken[i].known.min || range.min > spoken[i].known.max)
+	if (code != 0)
+		return kerror_set(err, code, NULL);
+	if (range.max < spoken[i].known.min || range.min > spoken[i].known.max)
 		return err_set(err, ERR_CONFIG,
 		    "%s: the broker is of a version that peerd does not speak", c->name);
 	c->versions[i] = range.max < spoken[i].known.max ? range.max : spoken[i].known.max;
@@ -414,7 +418,8 @@ exchange(struct kconn *c, const struct waiting *w, struct slice token, struct sl
 	kconn_end(c);
 	if (!ask(c, w, &answer))
 		return false;
-	mem_wipe(c->out.p, c->out.cap); /* all of it is out; it was a secret */
+	if (c->out.p != NULL)
+		mem_wipe(c->out.p, c->out.cap); /* all of it is out; it was a secret */
 	if (!kwire_read_authenticate(answer, &code, &words, token_r))
 		return nonsense(c, w->err);
 	return code == 0 || refused(c, code, words, w->err);

@@ -8,6 +8,7 @@
 #include "lib/conn/kwriter_int.h"
 
 #define BODY_MAX (16 * MIB)
+#define LOOK_US	 (50 * USEC_PER_MSEC)
 
 /* ---- requests */
 
@@ -142,17 +143,18 @@ serve(struct kwriter *w, struct kwriter_broker *b)
 		kwriter_drop(w, b, &err);
 }
 
-/* The broker is there, but silent. */
+/* The broker is there, but silent. What it waits for itself it gives up in half of this. */
 static void
 check_patience(struct kwriter *w, struct kwriter_broker *b, usec_t now)
 {
 	const struct kwriter_request *rq = STAILQ_FIRST(&b->requests);
+	usec_t patience = 2 * w->cfg.request_timeout_ms * USEC_PER_MSEC;
 	struct err err = ERR_INIT;
 
-	if (rq == NULL || now - rq->sent_at < w->cfg.request_timeout_ms * USEC_PER_MSEC)
+	if (rq == NULL || now - rq->sent_at < patience)
 		return;
-	err_set(&err, ERR_TRANSIENT, "%s: no answer within %d ms", kconn_name(b->conn),
-	    w->cfg.request_timeout_ms);
+	err_set(&err, ERR_TRANSIENT, "%s: no answer within %d s", kconn_name(b->conn),
+	    (int)(patience / USEC_PER_SEC));
 	kwriter_drop(w, b, &err);
 }
 
@@ -239,8 +241,8 @@ look_again(struct kwriter *w, struct err *err)
 {
 	if (!w->stale)
 		return true;
-	if (clock_mono_us() < w->looked_at + KWRITER_BACKOFF_US) {
-		kwriter_wake(w, w->looked_at + KWRITER_BACKOFF_US);
+	if (clock_mono_us() < w->looked_at + LOOK_US) {
+		kwriter_wake(w, w->looked_at + LOOK_US);
 		return true;
 	}
 	return kwriter_look(w, err) || err->code == ERR_NONE;
