@@ -1,10 +1,12 @@
 /*
- * kclient - a Kafka cluster, by librdkafka
+ * kclient - a Kafka cluster
  *
  * A client is made from a peer's configuration and is either a reader or a
- * writer. librdkafka has threads of its own; a client is used by one thread at
- * a time, and its calls wait, in steps, so that they can be interrupted: by
- * the configuration's interrupt, or from another thread by kclient_stop().
+ * writer. Readers are librdkafka's; writers are our own (kwriter.h) unless the
+ * peer's options ask for what only librdkafka has, and alike but for speed.
+ * librdkafka has threads of its own; a client is used by one thread at a time,
+ * and its calls wait, in steps, so that they can be interrupted: by the
+ * configuration's interrupt, or from another thread by kclient_stop().
  *
  *	kclient_open()		nothing is connected yet; the configuration is checked
  *	kclient_connect()	waits until the cluster answers; says why it does not

@@ -7,8 +7,8 @@
 #include "lib/conn/kclient_int.h"
 
 /*
- * A worker has 128 MiB with all of its queues. A record under way takes about a
- * kilobyte beyond its own: each of its headers is a piece of memory. More of
+ * A worker has 128 MiB with all of its queues. In librdkafka a record under way
+ * takes a kilobyte beyond its own: each of its headers is a piece of memory. More of
  * them than the processor's caches hold cost a third of the speed, and these are
  * tens of milliseconds of sending.
  */
