@@ -25,7 +25,7 @@ configure(const char *servers)
 		{ "enable.partition.eof", "true" },
 		{ "enable.auto.commit", "false" },
 		{ "auto.offset.reset", "earliest" },
-		/* partitions whose first offset comes late wait for the end of a request without them */
+		/* partitions that come late wait for the end of a request without them */
 		{ "fetch.wait.max.ms", "10" },
 	};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
