@@ -129,7 +129,7 @@ kafka_read(const struct kafka *k, const char *topic, const struct kafka_reading 
 		"-X",
 		text("isolation.level=read_%scommitted", r->with_uncommitted ? "un" : ""),
 		"-X",
-		"fetch.wait.max.ms=20",
+		"fetch.wait.max.ms=1", /* an end is what has nothing behind it for so long */
 		r->count > 0 ? text("-c%zu", r->count) : "-e",
 		NULL,
 	};
