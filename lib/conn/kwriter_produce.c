@@ -293,14 +293,19 @@ first_sent(const struct kwriter_partition *p)
 	return NULL;
 }
 
+/*
+ * After trouble only when no older batch waits to be sent again, and nothing is
+ * still on its way: answers are told apart by the order of what was sent.
+ */
 static void
 confirm(struct kwriter *w, struct kwriter_partition *p, struct kwriter_batch *b)
 {
+	if (b == STAILQ_FIRST(&p->batches) && p->nsent == 0)
+		p->proven = true;
 	w->bytes -= b->n;
 	w->nbatches--;
 	STAILQ_REMOVE(&p->batches, b, kwriter_batch, next);
 	free(b);
-	p->proven = true;
 	p->failed_at = 0;
 	if (STAILQ_EMPTY(&p->batches) && p->open.count == 0)
 		rest(w, p);
