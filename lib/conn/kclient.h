@@ -152,7 +152,11 @@ bool kclient_send(struct kclient *k, const struct kclient_record *r, struct err 
 bool kclient_commit(struct kclient *k, struct err *err);
 bool kclient_abort(struct kclient *k, struct err *err);
 
-/* After a failed call: may what was sent since begin be sent again, once aborted? */
+/*
+ * After a failed call: may what was sent since begin be sent again, once aborted?
+ * abort() shuts out others like fence(), even one that began after this writer:
+ * who repeats has to look first whether others have committed.
+ */
 bool kclient_may_repeat(const struct kclient *k);
 
 #endif

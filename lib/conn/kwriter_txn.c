@@ -227,9 +227,9 @@ kwriter_name_producer(struct kwriter *w, struct err *err)
 
 /* ---- the end of a transaction */
 
-/* False without err: to be tried again. */
+/* False without err: to be tried again. lost_r: set when a request may be heard late. */
 static bool
-try_end(struct kwriter *w, usec_t *wait_r, struct err *err)
+try_end(struct kwriter *w, usec_t *wait_r, bool *lost_r, struct err *err)
 {
 	struct kwriter_broker *b = coordinator(w, err);
 	int32_t correlation;
@@ -242,8 +242,10 @@ try_end(struct kwriter *w, usec_t *wait_r, struct err *err)
 		return false;
 	kwire_put_end_txn(kconn_request(b->conn, KWIRE_END_TXN, &correlation),
 	    w->cfg.transactional_id, w->producer, true);
-	if (!kwriter_ask(w, b, KWIRE_END_TXN, correlation, &answer, err))
+	if (!kwriter_ask(w, b, KWIRE_END_TXN, correlation, &answer, err)) {
+		*lost_r = true;
 		return false;
+	}
 	ok = kwire_read_end_txn(buf_slice(&answer), &code);
 	buf_done(&answer);
 	if (!ok)
@@ -260,17 +262,29 @@ try_end(struct kwriter *w, usec_t *wait_r, struct err *err)
 	return false;
 }
 
+/* Heard late, it would end the next transaction; but not one of another epoch. */
+static void
+require_another_epoch(struct kwriter *w)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_TRANSIENT,
+	    "the connection was lost while committing: begin again under another epoch");
+	kwriter_fail_as(w, &err);
+}
+
 /* Whatever happens after the first request: it may have been heard. */
 bool
 kwriter_end_txn(struct kwriter *w, struct err *err)
 {
 	struct kwriter_partition *p;
+	bool lost = false;
 	uint32_t i, n;
 	usec_t wait;
 
 	if (!w->in_txn)
 		return true;
-	while (!try_end(w, &wait, err))
+	while (!try_end(w, &wait, &lost, err))
 		if (err->code != ERR_NONE || !kwriter_pause(w, wait, err)) {
 			kwriter_fail_as(w, err);
 			w->may_repeat = false;
@@ -282,5 +296,7 @@ kwriter_end_txn(struct kwriter *w, struct err *err)
 			p = &w->topics[i]->partitions[n];
 			p->part = KWRITER_PART_NONE;
 		}
+	if (lost)
+		require_another_epoch(w);
 	return true;
 }

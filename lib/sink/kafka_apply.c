@@ -10,6 +10,8 @@
 #define POSITION_US USEC_PER_SEC
 #define REPEATS_MAX 3
 
+#define LOOK_TIMEOUT (5 * USEC_PER_SEC)
+
 /* A batch of so many changes or bytes is likely to be followed by another. */
 #define LARGE_CHANGES 10000
 #define LARGE_BYTES   (BATCH_BYTES_MAX / 2)
@@ -210,12 +212,30 @@ send_batch(struct kafka_sink *s, const struct batch *b, struct err *err)
 	return s->opt.exactly_once || is_large(b) || kclient_commit(s->k, err);
 }
 
+/* Another worker may have come, and gone on from where this one has committed. */
+static bool
+is_still_ours(const struct kafka_sink *s)
+{
+	struct kafka_progress_config cfg = s->progress_cfg;
+	struct kafka_progress *p;
+	struct err ignored = ERR_INIT;
+	bool ours;
+
+	cfg.intr = NULL; /* the loop's */
+	cfg.timeout = LOOK_TIMEOUT;
+	p = kafka_progress_new(&cfg);
+	ours = kafka_progress_read(p, &ignored) && kafka_progress_lsn(p) == s->settled;
+	kafka_progress_free(&p);
+	return ours;
+}
+
 static bool
 start_over(struct kafka_sink *s, lsn_t before)
 {
 	struct err ignored = ERR_INIT;
 
-	if (s->carried || !kclient_may_repeat(s->k) || !kclient_abort(s->k, &ignored))
+	if (s->carried || !kclient_may_repeat(s->k) || !kclient_abort(s->k, &ignored) ||
+	    !is_still_ours(s))
 		return false;
 	kafka_walk_forget(&s->walk);
 	s->begun = false;

@@ -161,7 +161,7 @@ fake_misbehave(struct fake_kconn *c, const struct fake_fault *f, struct slice re
 	if (f->deed == FAKE_CUT_DO && fake.late.n == 0) {
 		buf_add(&fake.late, request.p, request.n);
 		fake.late_broker = c->broker;
-		fake.late_in = FAKE_LATE;
+		fake.late_in = fake.lateness;
 	}
 	if (f->deed == FAKE_STOP) {
 		c->silent = true;
@@ -353,6 +353,7 @@ fake_start(void)
 	for (i = 0; i < FAKE_PARTITIONS; i++)
 		fake.logs[i].epoch = -1;
 	fake.last_producer = 1;
+	fake.lateness = FAKE_LATE;
 	snprintf(fake.servers, sizeof(fake.servers), "127.0.0.1:%u", fake.ports[0]);
 	buf_init(&fake.late, MIB);
 	ck_assert(pipe2(fake.wake, O_CLOEXEC) == 0);

@@ -31,6 +31,7 @@
 #define FAKE_HOLD_US	(100 * USEC_PER_MSEC)
 #define FAKE_REFUSALS	2 /* connections to a broker that is down; then it is up */
 #define FAKE_LATE	3 /* requests, before one whose connection was cut is heard */
+#define FAKE_VERY_LATE	UINT32_MAX
 
 #define FAKE_UNKNOWN_TOPIC   3
 #define FAKE_NOT_LEADER	     6
@@ -107,7 +108,7 @@ static struct {
 	struct kclient *client; /* for FAKE_STOP */
 	struct buf late;
 	int late_broker;
-	unsigned late_in;
+	unsigned late_in, lateness;
 	unsigned complaints; /* requests that are not as they should be */
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER };
 

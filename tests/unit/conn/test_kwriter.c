@@ -118,12 +118,23 @@ send_number(struct kclient *k, uint32_t number, struct err *err)
 	return send_bytes(k, (int32_t)(number % FAKE_PARTITIONS), number, RECORD_BYTES, err);
 }
 
+/* As a sink does it: after a commit that was asked for twice another epoch is wanted. */
+static bool
+begin(struct kclient *k, struct err *err)
+{
+	if (kclient_begin(k, err))
+		return true;
+	ck_assert_msg(kclient_may_repeat(k), "%s", err->msg);
+	err_clear(err);
+	return kclient_abort(k, err) && kclient_begin(k, err);
+}
+
 static bool
 send_some(struct kclient *k, uint32_t from, uint32_t n, struct err *err)
 {
 	uint32_t i;
 
-	if (!kclient_begin(k, err))
+	if (!begin(k, err))
 		return false;
 	for (i = from; i < from + n; i++)
 		if (!send_number(k, i, err))
@@ -412,6 +423,31 @@ START_TEST(an_unknown_outcome_is_not_repeated)
 }
 END_TEST
 
+/* The first request to end a transaction is heard when the next one is under way. */
+START_TEST(a_late_end_is_not_of_the_next)
+{
+	static const struct fake_fault f = { KWIRE_END_TXN, FAKE_CUT_DO, 0, 0, 1, 0 };
+	struct kclient *k;
+	struct err err = ERR_INIT;
+
+	fake.lateness = FAKE_VERY_LATE;
+	set_option("queue.buffering.max.kbytes", "4");
+	k = open_writer("id");
+	set_fault(&f);
+	deliver(k, 0, RECORDS);
+	ck_assert_msg(send_some(k, RECORDS, RECORDS / 2, &err), "%s", err.msg);
+	pthread_mutex_lock(&fake.lock);
+	ck_assert_uint_gt(fake.late.n, 0);
+	ck_assert_uint_gt(fake.logs[0].n, fake.logs[0].committed);
+	fake_hear_late(true);
+	pthread_mutex_unlock(&fake.lock);
+	abort_all(k);
+	deliver(k, RECORDS, RECORDS);
+	kclient_close(&k);
+	assert_has(2 * RECORDS);
+}
+END_TEST
+
 /* ---- aborted in the middle */
 
 static const struct fake_fault under_way[] = {
@@ -684,6 +720,7 @@ add_others(TCase *tc)
 	tcase_add_loop_test(tc, a_failure_is_said_and_aborted, 0, (int)N(failures));
 	tcase_add_test(tc, who_was_shut_out_writes_no_more);
 	tcase_add_test(tc, an_unknown_outcome_is_not_repeated);
+	tcase_add_test(tc, a_late_end_is_not_of_the_next);
 	tcase_add_loop_test(tc, what_was_aborted_is_gone, 0, (int)N(under_way));
 	tcase_add_loop_test(tc, a_full_queue_is_waited_for, 0, 2);
 	tcase_add_test(tc, too_large_a_record_is_refused_alone);
