@@ -60,6 +60,13 @@ kafka_transactional_id(const char *mirror, char *to)
 	return to;
 }
 
+const char *
+kafka_loader_id(const char *mirror, uint32_t table, int32_t partition, char *to)
+{
+	snprintf(to, KAFKA_ID_SIZE, "peerd-%s-snapshot-%u-%d", mirror, table, (int)partition);
+	return to;
+}
+
 /* ---- life */
 
 static void
@@ -126,6 +133,21 @@ kafka_version(struct dest *base)
 
 /* ---- a mirror: what is needed for its calls */
 
+/* It has been given up: what it may have left open would hide our position for a minute. */
+static bool
+shut_out_loader(void *arg, uint32_t table, int32_t partition, struct err *err)
+{
+	struct kafka_dest *d = arg;
+	struct kclient *writer = NULL;
+	char id[KAFKA_ID_SIZE];
+	bool ok;
+
+	kafka_loader_id(d->base.cfg.mirror->flow_job_name, table, partition, id);
+	ok = open_client(d, KCLIENT_WRITER, id, &writer, err) && kclient_fence(writer, err);
+	kclient_close(&writer);
+	return ok;
+}
+
 static bool
 need_progress(struct kafka_dest *d, struct err *err)
 {
@@ -141,6 +163,8 @@ need_progress(struct kafka_dest *d, struct err *err)
 		.what = d->base.cfg.what,
 		.timeout = d->base.cfg.timeout,
 		.intr = d->base.cfg.intr,
+		.shut_out = shut_out_loader,
+		.arg = d,
 	};
 	d->progress = kafka_progress_new(&d->progress_cfg);
 	return true;

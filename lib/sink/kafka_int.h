@@ -29,6 +29,9 @@ struct loader_config;
 /* A mirror's transactional id: who writes under it shuts out whoever did before. */
 const char *kafka_transactional_id(const char *mirror, char *to);
 
+/* And that of whoever loads a partition of a table, by its index. */
+const char *kafka_loader_id(const char *mirror, uint32_t table, int32_t partition, char *to);
+
 /* ---- kafka_out.c */
 
 struct kafka_out {

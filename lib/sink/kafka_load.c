@@ -177,8 +177,7 @@ open_writer(struct kafka_loader *l, struct err *err)
 
 	if (l->k != NULL && !l->opt.exactly_once)
 		return true;
-	snprintf(id, sizeof(id), "peerd-%s-snapshot-%u-%d", cfg->mirror->flow_job_name, l->t->index,
-	    l->partition);
+	kafka_loader_id(cfg->mirror->flow_job_name, l->t->index, l->partition, id);
 	kclient_close(&l->k);
 	if (!kclient_open(&client, &l->k, err) || !kclient_connect(l->k, err))
 		return false;

@@ -1,5 +1,6 @@
 #include "lib/sink/kafka_progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -301,14 +302,33 @@ take(void *arg, const struct kclient_message *m, struct err *err)
 	return ok;
 }
 
+/* "mirror/snapshot/table/partition" */
+static bool
+read_mark_key(const struct kafka_progress *p, struct slice key, uint32_t *table_r,
+    int32_t *partition_r)
+{
+	char text[KEY_SIZE];
+
+	if (key.n <= strlen(p->cfg.mirror) || key.n >= sizeof(text))
+		return false;
+	memcpy(text, key.p, key.n);
+	text[key.n] = '\0';
+	return sscanf(text + strlen(p->cfg.mirror), "/%*[^/]/%" SCNu32 "/%" SCNd32, table_r,
+		   partition_r) == 2;
+}
+
 static bool
 peek(void *arg, const struct kclient_message *m, struct err *err)
 {
 	struct kafka_progress *p = arg;
+	uint32_t table;
+	int32_t partition;
 
-	(void)err;
-	p->concerned |= is_ours(p, m->key);
-	return true;
+	if (!is_ours(p, m->key))
+		return true;
+	p->concerned = true;
+	return p->cfg.shut_out == NULL || !read_mark_key(p, m->key, &table, &partition) ||
+	    p->cfg.shut_out(p->cfg.arg, table, partition, err);
 }
 
 static bool

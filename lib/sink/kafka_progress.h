@@ -23,7 +23,9 @@
  *	kafka_progress_send()	the mirror's record as it is known here, by a writer
  *
  * Reading waits for no transaction but the mirror's own: what others have left
- * open hides only what concerns them. A handle is one thread's.
+ * open hides only what concerns them. Who sets out a new attempt need not wait
+ * for the loaders of the last one, which may have been killed: shut_out() ends
+ * what they have left open. A handle is one thread's.
  *
  * Errors: as kclient.h; ERR_PROTOCOL for records that are none of ours.
  */
@@ -51,6 +53,10 @@ struct kafka_progress_config {
 	const char *what; /* our name, for the brokers */
 	usec_t timeout;
 	const struct pgconn_interrupt *intr;
+
+	/* Of a partition whose mark is hidden, or may hide others; NULL: they are waited for. */
+	bool (*shut_out)(void *arg, uint32_t table, int32_t partition, struct err *err);
+	void *arg;
 };
 
 struct kafka_stopped {

@@ -4,6 +4,7 @@
  * its key's order whoever is killed meanwhile.
  */
 #include <libpq-fe.h>
+#include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -616,6 +617,46 @@ START_TEST(a_killed_loader_repeats_nothing)
 }
 END_TEST
 
+/* Somebody who was killed in the middle of a partition of the snapshot. */
+static rd_kafka_t *
+leave_open(const char *transactional_id, const char *key)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char words[256] = "";
+	rd_kafka_t *rk;
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", kafka_servers(kafka, KAFKA_PLAIN), words,
+	    sizeof(words));
+	rd_kafka_conf_set(conf, "transactional.id", transactional_id, words, sizeof(words));
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, words, sizeof(words));
+	ck_assert_msg(rk != NULL, "%s", words);
+	ck_assert_ptr_null(rd_kafka_init_transactions(rk, WAIT_MS));
+	ck_assert_ptr_null(rd_kafka_begin_transaction(rk));
+	rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("_peerd_progress"), RD_KAFKA_V_PARTITION(0),
+	    RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_END);
+	ck_assert_int_eq(rd_kafka_flush(rk, WAIT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
+	return rk;
+}
+
+START_TEST(a_loader_that_is_gone_hides_nothing)
+{
+	rd_kafka_t *gone;
+	rd_kafka_error_t *e;
+
+	on_source("CREATE TABLE t (id int PRIMARY KEY, v int)");
+	on_source("INSERT INTO t SELECT i, 0 FROM generate_series(1, 100) i");
+	if (kafka_partitions(kafka, "_peerd_progress") == 0)
+		kafka_create_topic(kafka, "_peerd_progress", 1, NULL);
+	gone = leave_open("peerd-hidden-snapshot-3-7", "hidden/0-0/3/7");
+	mirror_run("hidden", "public.t", ENV(""));
+	expect_rebuilt("hidden", "t");
+	e = rd_kafka_commit_transaction(gone, WAIT_MS);
+	ck_assert(e != NULL && rd_kafka_error_is_fatal(e));
+	rd_kafka_error_destroy(e);
+	rd_kafka_destroy(gone);
+}
+END_TEST
+
 /* Nothing can be swapped: each row is there once for each load, under ids of its own. */
 START_TEST(a_resync_sends_the_snapshot_again)
 {
@@ -693,6 +734,7 @@ kafka_suite(void)
 	suite_test(tc, a_killed_worker_repeats_nothing);
 	suite_test(tc, a_killed_broker_repeats_nothing);
 	suite_test(tc, a_killed_loader_repeats_nothing);
+	suite_test(tc, a_loader_that_is_gone_hides_nothing);
 	return s;
 }
 
