@@ -5,14 +5,15 @@
 #include "workers/cdc_int.h"
 
 /*
- * Catching up, the stream is read in large pieces: every GULP_BYTES, or when
- * less has come for LAZY_US. A reader that takes each packet as it arrives
+ * Catching up, the stream is read in large pieces (pgrepl_set_pace()), or when
+ * little has come for LAZY_US. A reader that takes each packet as it arrives
  * makes the walsender send one a message, which costs it twice the CPU.
- * Who is BEHIND_US behind does not mind the LAZY_US.
+ * Who is BEHIND_US behind does not mind the LAZY_US. A look that has brought
+ * much is followed by another after MORE_US.
  */
-#define BEHIND_US  (100 * USEC_PER_MSEC)
-#define GULP_BYTES (256 * KIB)
-#define LAZY_US	   (10 * USEC_PER_MSEC)
+#define BEHIND_US (100 * USEC_PER_MSEC)
+#define LAZY_US	  (10 * USEC_PER_MSEC)
+#define MORE_US	  300
 
 /* What is taken in at once, before it is looked at: it bounds libpq's buffer. */
 #define INTAKE_BYTES MIB
@@ -120,9 +121,19 @@ update_blocked(struct cdc *c)
 static void
 start_reading(struct cdc *c)
 {
-	static const struct timeval lazily = { .tv_usec = LAZY_US };
+	static const struct timeval lazily = { .tv_usec = LAZY_US }, more = { .tv_usec = MORE_US };
 
-	event_add(c->readable, c->lazy ? &lazily : NULL);
+	if (c->pace == PGREPL_LOOKS)
+		event_add(c->look, c->taken >= PGREPL_LOOK_BYTES ? &more : &lazily);
+	else
+		event_add(c->readable, c->pace == PGREPL_GULPS ? &lazily : NULL);
+}
+
+static void
+stop_reading(struct cdc *c)
+{
+	event_del(c->readable);
+	event_del(c->look);
 }
 
 static void
@@ -230,9 +241,9 @@ take_messages(struct cdc *c)
 /*
  * Take in what the socket holds, all of it: with what is left in it its window
  * stays closed, and the walsender's TCP tries again in 200 ms. libpq's buffer
- * doubles with every call, so few calls will do. Returns false when nothing came.
+ * doubles with every call, so few calls will do. Says in c->taken how much came.
  */
-static bool
+static void
 take_in(struct cdc *c)
 {
 	uint64_t start = pgrepl_bytes(c->repl);
@@ -241,25 +252,25 @@ take_in(struct cdc *c)
 	size_t waiting;
 
 	if (!take_messages(c))
-		return true;
+		return;
 	do {
 		waiting = pgrepl_waiting(c->repl);
 		if (!pgrepl_read(c->repl, &err))
 			cdc_fail(c, &err);
 	} while (waiting > 0 && waiting < INTAKE_BYTES && ++reads < INTAKE_READS);
 	take_messages(c);
-	return pgrepl_bytes(c->repl) > start;
+	c->taken = pgrepl_bytes(c->repl) - start;
+	if (c->taken == 0)
+		c->catching_up = false;
 }
 
 static void
 set_pace(struct cdc *c, bool lazy)
 {
-	if (lazy == c->lazy)
+	if (lazy == (c->pace != PGREPL_EAGER))
 		return;
-	c->lazy = lazy;
-	pgrepl_set_gulp(c->repl, lazy ? GULP_BYTES : 1);
-	event_remove_timer(c->readable);
-	start_reading(c);
+	c->pace = pgrepl_set_pace(c->repl, lazy);
+	stop_reading(c);
 }
 
 static void
@@ -268,16 +279,17 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	struct cdc *c = arg;
 
 	if (c->stopping && !c->in_tx) {
-		event_del(c->readable);
+		stop_reading(c);
 		return;
 	}
-	if (!take_in(c))
-		c->catching_up = false;
+	take_in(c);
 	set_pace(c, c->catching_up);
 	submit_if_due(c);
 	update_blocked(c);
 	if (c->blocked)
-		event_del(c->readable);
+		stop_reading(c);
+	else
+		start_reading(c);
 	cdc_stop_if_drained(c);
 }
 
@@ -296,7 +308,7 @@ cdc_stop(struct cdc *c)
 	c->stopping = true;
 	c->stop_deadline = clock_mono_us() + STOP_TX_US;
 	if (!c->in_tx)
-		event_del(c->readable);
+		stop_reading(c);
 	submit_if_due(c);
 	cdc_stop_if_drained(c);
 }
@@ -523,6 +535,7 @@ watch_events(struct cdc *c)
 	struct event_base *loop = c->w->loop;
 
 	c->readable = event_new(loop, pgrepl_fd(c->repl), EV_READ | EV_PERSIST, on_readable, c);
+	c->look = event_new(loop, -1, 0, on_readable, c);
 	c->tick = event_new(loop, -1, EV_PERSIST, cdc_tick, c);
 	c->gather = event_new(loop, -1, 0, on_gathered, c);
 	PQsetnonblocking(pgconn_pq(c->watch), 1);

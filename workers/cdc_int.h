@@ -41,6 +41,7 @@ struct cdc {
 	struct ledger ledger;
 
 	struct event *readable;
+	struct event *look;   /* of PGREPL_LOOKS */
 	struct event *tick;   /* once a second */
 	struct event *gather; /* while a batch waits for more changes */
 	struct event *watch_readable;
@@ -49,7 +50,8 @@ struct cdc {
 	struct batch *spare; /* empty, or NULL while the sink has it */
 	uint32_t max_changes;
 	bool catching_up; /* what arrives was committed a while ago: there is a backlog */
-	bool lazy;	  /* reading in gulps */
+	enum pgrepl_pace pace;
+	uint64_t taken;	  /* bytes, at the last look */
 	bool blocked;	  /* fill is full and the sink busy: not reading */
 	bool stopping;
 	usec_t stop_deadline;

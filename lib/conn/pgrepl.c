@@ -1,5 +1,9 @@
 #include "lib/conn/pgrepl.h"
 
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -20,6 +24,9 @@ struct pgrepl {
  * Status      'r'  u64 received   u64 flushed   u64 applied   i64 time   u8 reply wanted
  */
 #define STATUS_BYTES 34
+
+#define GULP_BYTES	  (256 * KIB)
+#define NEAR_BUFFER_BYTES (208 * KIB) /* which the kernel doubles: what every system allows */
 
 bool
 pgrepl_start(struct pgconn **conn, const char *slot, const char *publication,
@@ -169,9 +176,47 @@ pgrepl_bytes(const struct pgrepl *r)
 	return r->bytes;
 }
 
-/* A Unix socket takes the option and does without. */
-void
-pgrepl_set_gulp(struct pgrepl *r, int bytes)
+/* ---- pace */
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/* By TCP, and within a machine? */
+static bool
+is_near(int fd)
 {
-	setsockopt(pgrepl_fd(r), SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+	union address here = { .any.sa_family = AF_UNSPEC }, there = here;
+	socklen_t n = sizeof(here), m = sizeof(there);
+
+	if (getsockname(fd, &here.any, &n) != 0 || getpeername(fd, &there.any, &m) != 0 ||
+	    here.any.sa_family != there.any.sa_family)
+		return false;
+	if (here.any.sa_family == AF_INET)
+		return here.in.sin_addr.s_addr == there.in.sin_addr.s_addr;
+	return here.any.sa_family == AF_INET6 &&
+	    memcmp(&here.in6.sin6_addr, &there.in6.sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+/*
+ * Far away, the packets that are under way make the server's TCP gather what
+ * follows; it is enough not to be woken for each. Within a machine nothing is
+ * ever under way, and each message goes alone while the window is open: it is
+ * kept so small that it is closed most of the time. It must have room for the
+ * largest packet, of 64 KiB, and small packets take much more than their bytes
+ * of the buffer. A Unix socket takes the first option and does without.
+ */
+enum pgrepl_pace
+pgrepl_set_pace(struct pgrepl *r, bool lazy)
+{
+	int fd = pgrepl_fd(r), gulp = lazy ? GULP_BYTES : 1;
+	int window = lazy ? PGREPL_LOOK_BYTES : INT_MAX, buffer = NEAR_BUFFER_BYTES;
+
+	if (is_near(fd) && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer)) == 0 &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof(window)) == 0)
+		return lazy ? PGREPL_LOOKS : PGREPL_EAGER;
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &gulp, sizeof(gulp));
+	return lazy ? PGREPL_GULPS : PGREPL_EAGER;
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/limits.h"
 #include "lib/base/slice.h"
 #include "lib/wire/lsn.h"
 
@@ -66,8 +67,21 @@ bool pgrepl_status(struct pgrepl *r, lsn_t received, lsn_t flushed, struct err *
 /* Bytes that the socket holds and pgrepl_read() would take (of TLS: with its overhead). */
 size_t pgrepl_waiting(const struct pgrepl *r);
 
-/* The socket is to count as readable only from so many bytes on; 1: as soon as there is any. */
-void pgrepl_set_gulp(struct pgrepl *r, int bytes);
+/*
+ * How the socket is to be read: EAGER as soon as there is anything, for who must
+ * not wait; else in large pieces, which cost the server half as much to send.
+ */
+enum pgrepl_pace {
+	PGREPL_EAGER,
+	PGREPL_GULPS, /* it counts as readable only when there is much */
+	PGREPL_LOOKS  /* it is to be looked at now and then, readable or not */
+};
+
+/* lazy: returns which of the lazy ones suits the connection. */
+enum pgrepl_pace pgrepl_set_pace(struct pgrepl *r, bool lazy);
+
+/* That a look has brought so much means that there is more, which it has made room for. */
+#define PGREPL_LOOK_BYTES (128 * KIB)
 
 /* Bytes of messages handed out so far: how busy the stream is. */
 uint64_t pgrepl_bytes(const struct pgrepl *r);
